@@ -1,0 +1,1 @@
+"""What `install.py` does: the private host, the weights, the check. Standard library only."""

@@ -1,0 +1,184 @@
+import hashlib
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vectrahub.installer.models import read_catalogue
+
+from .conftest import Pack
+from .tiny_hub import TinyHub
+
+CONTENT = b"small but real"
+
+
+def offer(pack: Pack, content: bytes, *, sha256: str | None = None, size: int | None = None) -> None:
+    digest = hashlib.sha256(content).hexdigest() if sha256 is None else sha256
+    (pack.root / "models.toml").write_text(
+        f"""[tiny]
+file = "tiny.pth"
+folder = "upscale_models"
+size = {len(content) if size is None else size}
+sha256 = "{digest}"
+licence = "MIT"
+origin = "a test"
+repo = "someone/tiny"
+path = "weights/tiny.pth"
+revision = "{"0" * 40}"
+purpose = "testing"
+without = "nothing is tested"
+"""
+    )
+
+
+def get(pack: Pack, models: Path, key: str = "tiny"):
+    return pack.run("models", "get", key, "--models-dir", str(models))
+
+
+def left_in(models: Path) -> list[str]:
+    return sorted(path.name for path in models.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+def hub_of(pack: Pack, content: bytes, etag: str | None = None):
+    hub = TinyHub(content, hashlib.sha256(content).hexdigest() if etag is None else etag)
+    pack.settings["HF_ENDPOINT"] = hub.url
+    return hub.running()
+
+
+def test_get_fetches_once(pack, models):
+    offer(pack, CONTENT)
+    with hub_of(pack, CONTENT) as hub:
+        assert get(pack, models).returncode == 0
+        again = get(pack, models)
+    assert (models / "upscale_models/tiny.pth").read_bytes() == CONTENT
+    assert again.returncode == 0 and "whole" in again.stdout
+    assert hub.ranges == [None]
+    assert left_in(models) == ["tiny.pth"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
+def test_a_killed_get_goes_on_where_it_stopped(pack, models):
+    content = bytes(range(256)) * 4096 * 24  # 24 MiB: the library writes in pieces of 10 MB
+    offer(pack, content)
+    with hub_of(pack, content) as hub:
+        hub.stall_after = 15_000_000
+        first = pack.start("models", "get", "tiny", "--models-dir", str(models))
+        deadline = time.monotonic() + 60
+        while not any(part.stat().st_size for part in models.rglob("*.part")):
+            assert time.monotonic() < deadline and first.poll() is None
+            time.sleep(0.05)
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+        kept = next(models.rglob("*.part")).stat().st_size
+        hub.stall_after = None
+        second = get(pack, models)
+    assert second.returncode == 0, second.stderr
+    assert hub.ranges == [None, f"bytes={kept}-"]
+    assert (models / "upscale_models/tiny.pth").read_bytes() == content
+    assert left_in(models) == ["tiny.pth"]
+
+
+def test_a_file_with_another_hash_is_removed(pack, models):
+    offer(pack, CONTENT)
+    with hub_of(pack, b"something else", etag="not-a-hash"):
+        result = get(pack, models)
+    assert result.returncode == 1
+    assert hashlib.sha256(b"something else").hexdigest() in result.stderr and "Traceback" not in result.stderr
+    assert left_in(models) == []
+
+
+def test_a_hub_that_states_another_hash_is_not_fetched_from(pack, models):
+    offer(pack, CONTENT)
+    with hub_of(pack, b"something else") as hub:
+        result = get(pack, models)
+    assert result.returncode == 1 and "another file" in result.stderr
+    assert hub.ranges == []
+
+
+def test_without_a_hash_on_record_it_says_so(pack, models):
+    offer(pack, CONTENT, sha256="")
+    with hub_of(pack, CONTENT, etag="not-a-hash"):
+        result = get(pack, models)
+    assert result.returncode == 0
+    assert f"hash not on record; it is {hashlib.sha256(CONTENT).hexdigest()}" in result.stdout
+
+
+def test_no_room(pack, models):
+    offer(pack, CONTENT, size=10**16)
+    with hub_of(pack, CONTENT) as hub:
+        result = get(pack, models)
+    assert result.returncode == 1 and "No room" in result.stderr and "--models-dir" in result.stderr
+    assert hub.ranges == []
+
+
+def test_unknown_key_lists_the_known(pack, models):
+    offer(pack, CONTENT)
+    result = get(pack, models, key="huge")
+    assert result.returncode == 1
+    assert result.stderr == "error: Unknown key 'huge'; known are tiny.\n"
+
+
+def test_a_persons_own_file_is_never_overwritten(pack, models):
+    offer(pack, CONTENT)
+    place = models / "upscale_models/tiny.pth"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"mine")
+    with hub_of(pack, CONTENT):
+        result = get(pack, models)
+    assert result.returncode == 1 and "Move it away" in result.stderr
+    assert place.read_bytes() == b"mine"
+
+
+def test_no_hub(pack, models):
+    offer(pack, CONTENT)
+    pack.settings["HF_ENDPOINT"] = "http://127.0.0.1:9"  # the discard port: nobody answers
+    result = get(pack, models)
+    assert result.returncode == 1 and "does not answer" in result.stderr and "Traceback" not in result.stderr
+    assert left_in(models) == []
+
+
+def test_a_damaged_catalogue_is_named(pack, models):
+    (pack.root / "models.toml").write_text('[tiny]\nfile = "a"\n')
+    result = get(pack, models)
+    assert result.returncode == 1 and "entry tiny lacks" in result.stderr
+
+
+def test_check_tells_missing_whole_and_damaged_apart(pack, models):
+    offer(pack, CONTENT)
+    place = models / "upscale_models/tiny.pth"
+
+    def check():
+        result = pack.run("models", "check", "--models-dir", str(models))
+        return result.returncode, result.stdout.splitlines()[1].strip()
+
+    assert check() == (1, "tiny: missing")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT)
+    assert check() == (0, "tiny: whole")
+    place.write_bytes(CONTENT[::-1])
+    assert check() == (1, "tiny: damaged")
+
+
+def test_list_works_before_there_is_a_host(pack):
+    result = pack.run("models", "list")
+    assert result.returncode == 0
+    assert "realesrgan-x2plus  [missing]" in result.stdout and "BSD-3-Clause" in result.stdout
+
+
+def test_a_command_that_needs_a_folder_says_how_to_name_one(pack):
+    result = pack.run("models", "check")
+    assert result.returncode == 1 and "--models-dir" in result.stderr
+
+
+def test_the_catalogue_is_pinned():
+    for weights in read_catalogue().values():
+        assert len(weights.revision) == 40 and int(weights.revision, 16) >= 0
+        assert weights.sha256 == "" or (len(weights.sha256) == 64 and int(weights.sha256, 16) >= 0)
+        assert weights.size > 0 and weights.licence
