@@ -1,0 +1,1 @@
+"""Colour: spaces, palettes and snapping an image to a palette."""

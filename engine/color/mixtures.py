@@ -1,0 +1,155 @@
+"""Which palette colours may stand at a pixel: those of flat neighbours, not those that an edge passes through.
+
+An anti-aliased edge pixel is a mixture of the two colours that it lies between. Its colour
+may happen to be close to a third one of the palette; snapping it there draws a fringe. So
+every pixel gets the set of colours of the flat regions ("cores") around it, and is decided
+among those alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .spaces import srgb_to_lab
+
+Sets = NDArray[np.uint32]  # bit k set = palette colour k is allowed
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """How far a pixel may be from what it should be.
+
+    flat: largest difference, in bytes, inside a flat 3 x 3 window. near: distance (CIELAB / 100) within
+    which a pixel has a palette colour, however thin its region. segment: distance in bytes from the straight
+    line between two colours within which a pixel is their mixture. thin: the same, for a colour that no flat region
+    vouches for. merge: distance (CIELAB / 100) within
+    which two colours are one. core: width in pixels of the smallest square that proves a colour of its own;
+    halo: the same for a colour between two others, which may be what surrounds their edges.
+    """
+
+    flat: int
+    near: float
+    segment: float
+    thin: float
+    merge: float
+    core: int
+    halo: int
+
+
+CLEAN = Tolerances(flat=12, near=0.04, segment=16, thin=16, merge=0.035, core=3, halo=5)
+# After JPEG: blocks ring by some ten levels, and 4:2:0 chroma pulls edge pixels off the straight line.
+COMPRESSED = Tolerances(flat=16, near=0.06, segment=44, thin=72, merge=0.05, core=5, halo=9)
+
+_REACH = 3  # pixels: an edge blurred by JPEG chroma spans at most this far from a flat region
+
+
+def flat(rgb: NDArray[np.uint8], tolerances: Tolerances) -> NDArray[np.bool_]:
+    """Where the 3 x 3 neighbourhood differs by no more than the tolerance: (H, W)."""
+    window = np.ones((3, 3), np.uint8)
+    spread = cv2.subtract(cv2.dilate(rgb, window), cv2.erode(rgb, window))
+    return spread.reshape(*rgb.shape[:2], -1).max(axis=2) <= tolerances.flat
+
+
+def nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Index of the nearest palette colour in CIELAB and the distance to it, both (H, W).
+
+    rgb: (H, W, 3); palette: (n, 3), 1 <= n <= 32. Ties go to the lower index.
+    """
+    lab, centers = srgb_to_lab(rgb), srgb_to_lab(palette)
+    best = np.full(rgb.shape[:2], np.inf, np.float32)
+    label = np.zeros(rgb.shape[:2], np.uint8)
+    for index, center in enumerate(centers):
+        distance = ((lab - center) ** 2).sum(axis=-1)
+        closer = distance < best
+        label[closer] = index
+        np.minimum(best, distance, out=best)
+    return label, np.sqrt(best)
+
+
+def allowed_colors(
+    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], tolerances: Tolerances
+) -> tuple[Sets, NDArray[np.bool_]]:
+    """The palette colours allowed at each pixel, and where a pixel is explained by none of them; both (H, W)."""
+    label, distance = nearest(rgb, palette)
+    own = np.left_shift(np.uint32(1), label.astype(np.uint32))
+    near = distance <= tolerances.near
+    core = flat(rgb, tolerances) & near
+    mixed = _is_mixture(rgb, palette, _spread(np.where(core, own, 0).astype(np.uint32), 2), own, tolerances.segment)
+    core |= near & ~mixed
+    cores = np.where(core, own, 0).astype(np.uint32)
+    sets = _spread(cores, 1)
+    lonely = ~core & (_count(sets) < 2)
+    for reach in range(2, _REACH + 1):
+        if not lonely.any():
+            break
+        sets = np.where(lonely, _spread(cores, reach), sets)
+        lonely = ~core & (_count(sets) < 2)
+    unexplained = ~core & ~near & ~_is_mixture(rgb, palette, sets, np.zeros_like(own), tolerances.thin)
+    return np.where(unexplained | (sets == 0), sets | own, sets), unexplained
+
+
+def by_set(sets: Sets) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
+    """Group pixels by their set: (members of the set, flat indices of its pixels), in order of the set's bits."""
+    flat_sets = sets.reshape(-1)
+    order = np.argsort(flat_sets, kind="stable")
+    ends = np.flatnonzero(np.diff(flat_sets[order])) + 1
+    for group in np.split(order, ends) if len(order) else ():
+        yield members(int(flat_sets[group[0]])), group
+
+
+def members(bits: int) -> NDArray[np.int64]:
+    """Indices of the set bits, ascending."""
+    return np.array([k for k in range(32) if bits >> k & 1], np.int64)
+
+
+def mixture(
+    colors: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Share (0..1) of `second` in each colour (n, 3) and the distance from the segment first-second, in bytes.
+
+    In sRGB bytes, not in linear light: renderers anti-alias in sRGB.
+    """
+    axis = second - first
+    share = np.clip((colors - first) @ axis / max(float(axis @ axis), 1e-6), 0, 1)
+    residual = np.linalg.norm(colors - (first + share[:, None] * axis), axis=1)
+    return share, residual
+
+
+def _is_mixture(
+    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], sets: Sets, own: Sets, reach: float
+) -> NDArray[np.bool_]:
+    """Where the colour lies on the segment between two allowed colours other than its own."""
+    found = np.zeros(sets.size, bool)
+    pixels = rgb.reshape(-1, 3)
+    table = palette.astype(np.float32)
+    for group_members, group in by_set(np.where(_count(sets) > 1, sets, 0).astype(np.uint32)):
+        colors, mine = pixels[group].astype(np.float32), own.reshape(-1)[group]
+        for a, b in combinations(group_members.tolist(), 2):
+            _, residual = mixture(colors, table[a], table[b])
+            other = mine & np.uint32(1 << a | 1 << b) == 0
+            found[group] |= other & (residual < reach)
+    return found.reshape(sets.shape)
+
+
+def _spread(sets: Sets, reach: int) -> Sets:
+    """Union of the sets in a square of 2 reach + 1 pixels."""
+    result = sets
+    for axis in (0, 1):
+        line = result
+        result = line.copy()
+        for step in range(1, min(reach, line.shape[axis] - 1) + 1):
+            ahead = (slice(step, None), slice(None)) if axis == 0 else (slice(None), slice(step, None))
+            behind = (slice(None, -step), slice(None)) if axis == 0 else (slice(None), slice(None, -step))
+            result[behind] |= line[ahead]
+            result[ahead] |= line[behind]
+    return result
+
+
+def _count(sets: Sets) -> NDArray[np.uint8]:
+    """Number of colours in each set."""
+    bits = np.unpackbits(np.ascontiguousarray(sets).view(np.uint8).reshape(*sets.shape, 4), axis=-1)
+    return bits.sum(axis=-1, dtype=np.uint8)

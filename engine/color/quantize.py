@@ -1,0 +1,156 @@
+"""A picture in the colours of its palette: estimate or obey, snap, replace, and the same for opacity."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000
+
+from ..progress import Progress, part, silent
+from ..raster.alpha import bleed_colors
+from ..raster.gradients import has_gradients
+from .estimate import estimate_colors
+from .palette import Palette, PaletteRequest, Remap
+from .snap import snap_labels
+from .source import read_source
+from .spaces import hex_to_rgb, rgb_to_hex, srgb_to_lab
+
+TRANSPARENT = "transparent"
+
+_OPACITY_LEVELS = 4
+_HALF = 0.5
+_COMPRESSED_CLEANUP = 2.0  # source pixels: median window against what compression leaves on edges
+
+
+@dataclass(frozen=True)
+class Snapped:
+    """rgb: (H, W, 3). alpha: (H, W) in a few levels, None = opaque. background: '#RRGGBB' or 'transparent'.
+
+    compressed: whether the source showed compression noise. unused: asked-for colours that no pixel has.
+    """
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.float32] | None
+    palette: Palette
+    background: str
+    gradients: bool
+    compressed: bool
+    unused: tuple[str, ...]
+
+
+def quantize(
+    image: NDArray[np.uint8],
+    alpha: NDArray[np.float32] | None,
+    reference: NDArray[np.uint8] | None,
+    request: PaletteRequest,
+    cleanup: float = -1.0,
+    progress: Progress = silent,
+) -> Snapped:
+    """Snap an image (H, W, 3) with alpha (H, W) 0..1 to a palette.
+
+    reference: the picture before it was upscaled (h, w, 3), where colours are read; None = the image itself.
+    cleanup: median window in pixels of the reference, 0..4; -1 = by need.
+    """
+    original = image if reference is None else reference
+    height, width = original.shape[:2]
+    small_alpha = None if alpha is None else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
+    source = read_source(bleed_colors(original, small_alpha))
+    opaque = None if small_alpha is None else np.asarray(small_alpha >= _HALF)
+    progress(0.1)
+    colors = estimate_colors(source, opaque, request.count)
+    table, transparent = _targets(colors, request)
+    progress(0.25)
+    if cleanup < 0:
+        cleanup = _COMPRESSED_CLEANUP if source.compressed else 0.0
+    window = round(cleanup * image.shape[1] / width)
+    labels = snap_labels(image, source, colors, window, part(progress, 0.25, 0.8))
+    levels = _snap_alpha(alpha, small_alpha, part(progress, 0.8, 0.95))
+    if transparent.any():
+        levels = np.where(transparent[labels], np.float32(0), np.float32(1) if levels is None else levels)
+    shown = np.bincount(labels.reshape(-1) if levels is None else labels[levels > 0], minlength=len(colors))
+    palette = Palette(_by_area(table, shown), width, height)
+    return Snapped(
+        table[labels],
+        levels,
+        palette,
+        _background(labels, levels, table),
+        has_gradients(source.rgb),
+        source.compressed,
+        tuple(color for color in request.fixed if color not in palette.colors),
+    )
+
+
+def _targets(colors: NDArray[np.uint8], request: PaletteRequest) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """What each found colour becomes, and whether it becomes transparent."""
+    table = colors.copy()
+    if request.fixed:
+        wanted = hex_to_rgb(request.fixed)
+        lab, other = srgb_to_lab(colors).astype(np.float64) * 100, srgb_to_lab(wanted).astype(np.float64) * 100
+        table = wanted[np.asarray(deltaE_ciede2000(lab[:, None], other[None])).argmin(axis=1)]
+    transparent = np.zeros(len(table), bool)
+    for remap in request.remaps:
+        hit = _within(table, remap)
+        if remap.target is None:
+            transparent |= hit
+        else:
+            table[hit] = hex_to_rgb((remap.target,))[0]
+    return table, transparent
+
+
+def _within(colors: NDArray[np.uint8], remap: Remap) -> NDArray[np.bool_]:
+    gap = srgb_to_lab(colors) - srgb_to_lab(hex_to_rgb((remap.source,)))
+    return np.linalg.norm(gap, axis=1) <= remap.tolerance + 1e-6
+
+
+def _by_area(table: NDArray[np.uint8], shown: NDArray[np.int64]) -> tuple[str, ...]:
+    """The distinct colours in use, largest area first."""
+    area: dict[str, int] = {}
+    for color, pixels in zip(rgb_to_hex(table), shown.tolist(), strict=True):
+        if pixels:
+            area[color] = area.get(color, 0) + pixels
+    return tuple(sorted(area, key=lambda color: (-area[color], color)))
+
+
+def _snap_alpha(
+    alpha: NDArray[np.float32] | None, small: NDArray[np.float32] | None, progress: Progress
+) -> NDArray[np.float32] | None:
+    """Opacity in at most four levels, edges at their half-way; None when all is opaque."""
+    if alpha is None or small is None:
+        return None
+    grey, small_grey = (np.repeat(_bytes(plane)[..., None], 3, axis=2) for plane in (alpha, small))
+    source = read_source(small_grey)
+    levels = estimate_colors(source, None, _OPACITY_LEVELS)
+    share = levels[:, 0].astype(np.float32) / 255
+    share = np.select([share < 0.04, share > 0.96], [np.float32(0), np.float32(1)], share)
+    snapped = share[snap_labels(grey, source, levels, 0, progress)]
+    return None if (snapped == 1).all() else snapped
+
+
+def _bytes(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(plane * 255).astype(np.uint8)
+
+
+def _background(labels: NDArray[np.uint8], levels: NDArray[np.float32] | None, table: NDArray[np.uint8]) -> str:
+    """The colour of most of the picture's border."""
+    rim = _rim(labels)
+    if levels is not None:
+        visible = _rim(levels) > 0
+        if 2 * visible.sum() < len(rim):
+            return TRANSPARENT
+        rim = rim[visible]
+    counts = np.zeros(len(table), np.int64)
+    np.add.at(counts, rim, 1)
+    return rgb_to_hex(table[[_commonest(counts, table)]])[0]
+
+
+def _commonest(counts: NDArray[np.int64], table: NDArray[np.uint8]) -> int:
+    """Labels of one colour count together."""
+    same = (table[:, None] == table[None]).all(axis=2)
+    return int((same @ counts).argmax())
+
+
+def _rim(plane: NDArray) -> NDArray:
+    sides: Sequence[NDArray] = (plane[0], plane[-1], plane[1:-1, 0], plane[1:-1, -1])
+    return np.concatenate(sides)

@@ -1,0 +1,1 @@
+"""What a neural network does with its weights: router and upscaler."""

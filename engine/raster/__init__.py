@@ -1,0 +1,1 @@
+"""Pixels: alpha, resizing, background and gradient detection."""

@@ -1,0 +1,1 @@
+"""SVG: document, safe parsing, rendering, measuring, gate and finish."""
