@@ -1,0 +1,1 @@
+"""ComfyUI glue: sockets to arrays, progress and cancel, reports, model folders and memory."""

@@ -1,0 +1,28 @@
+"""What a stage did, as JSON on its `report` output and in the history."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+
+
+class StageReport:
+    """Collects one entry per image of a batch and measures the stage's time."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._started = time.perf_counter()
+        self._items: list[Mapping[str, object]] = []
+
+    def add(self, **figures: object) -> None:
+        """Add the figures of the next image of the batch."""
+        self._items.append(figures)
+
+    def json(self) -> str:
+        """{"stage", "ms", "images": [...]}; keys sorted, so equal figures give equal text."""
+        elapsed = round((time.perf_counter() - self._started) * 1000)
+        return json.dumps({"stage": self._stage, "ms": elapsed, "images": self._items}, sort_keys=True)
+
+
+def report_ui(report: str) -> dict[str, Sequence[str]]:
+    """The `ui` value that puts a report into the host's history (values are lists there)."""
+    return {"vectrahub_report": [report]}

@@ -1,0 +1,32 @@
+"""What a designer sees: one file per stage, schema and execute, no algorithm."""
+
+from comfy_api.latest import ComfyExtension, io
+from typing_extensions import override
+
+from .color import PaletteSnap
+from .finish import SVGFinish
+from .gate import SVGQualityGate
+from .route import ClipRouter
+from .svg_io import SVGLoad, SVGRender, SVGSave
+from .trace import VTracerTrace
+from .upscale import ESRGAN12MP
+
+NODES: list[type[io.ComfyNode]] = [
+    ClipRouter,
+    ESRGAN12MP,
+    PaletteSnap,
+    VTracerTrace,
+    SVGQualityGate,
+    SVGFinish,
+    SVGRender,
+    SVGLoad,
+    SVGSave,
+]
+
+
+class VectraHubExtension(ComfyExtension):
+    """The pack as the host sees it."""
+
+    @override
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES
