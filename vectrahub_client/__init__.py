@@ -1,0 +1,50 @@
+"""Headless client of a ComfyUI with the VectraHub pack: run workflows, fetch what they make.
+
+    from vectrahub_client import VectorizeRequest, connect, vectorize_graph
+
+    with connect() as client:                      # a running ComfyUI, or the private one for the time being
+        graph = vectorize_graph(VectorizeRequest(draft=True), client.upload(Path("logo.png")))
+        result = client.run(graph, timeout=300)
+        client.download_all(result, Path("out"))
+
+Errors are those of `vectrahub_client.errors`; the command line is `python -m vectrahub_client --help`.
+Stands alone: it imports nothing of the pack and can be installed without it.
+"""
+
+from ._discover import connect
+from ._events import Event
+from ._outputs import JobResult, OutputFile
+from ._wait import Patience
+from ._workflow import read_workflow, set_image, set_value
+from .client import Client
+from .doctor import examine
+from .errors import ClientError, JobError, JobFailed, JobRejected, ServerError, UsageError
+from .host_config import HostConfig, load_config
+from .host_process import PrivateHost
+from .vectorize import VectorizeRequest, vectorize_graph
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "connect",
+    "Client",
+    "Patience",
+    "Event",
+    "JobResult",
+    "OutputFile",
+    "read_workflow",
+    "set_value",
+    "set_image",
+    "VectorizeRequest",
+    "vectorize_graph",
+    "examine",
+    "PrivateHost",
+    "HostConfig",
+    "load_config",
+    "ClientError",
+    "UsageError",
+    "JobError",
+    "JobFailed",
+    "JobRejected",
+    "ServerError",
+]

@@ -1,0 +1,103 @@
+"""`vectorize`: images in, SVG out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .._discover import connect
+from .._names import distinct_names
+from .._outputs import JobResult
+from ..client import Client
+from ..errors import ClientError, JobRejected, OutputError, ServerError, UsageError
+from ..vectorize import MOST_COLORS, ROUTES, SAVE, VectorizeRequest, vectorize_graph
+from .report import write_report
+from .screen import Screen
+
+
+def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add `vectorize` to the parser."""
+    command = commands.add_parser("vectorize", parents=parents, help="turn images into SVG files")
+    command.description = (
+        "Turns each image into an SVG named after it, on one server. Where two inputs would give one name, the "
+        "later gets a number (a.png, a.jpg: a.svg, a-2.svg). An existing file is replaced once its successor is "
+        "whole. An image that fails does not stop the others; the exit code is then that of the first failure."
+    )
+    command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    command.add_argument(
+        *("--out", "-o"), type=Path, required=True, metavar="OUT.svg|DIR", help="a file for one image, else a folder"
+    )
+    command.add_argument("--draft", action="store_true", help="trace at 3 megapixels instead of 12: much faster")
+    command.add_argument("--route", choices=ROUTES, default="auto", help="what the image is (found out)")
+    command.add_argument("--colors", type=int, default=0, metavar="N", help=f"1 to {MOST_COLORS} (0 = found out)")
+    command.add_argument(
+        "--palette",
+        default="",
+        metavar="HEX,...",
+        help="use these colours only; also remaps, as PaletteSnap takes them",
+    )
+    command.add_argument("--report", type=Path, metavar="FILE.json", help="keep every stage's report")
+    command.add_argument("--workflow", type=Path, metavar="FILE.json", help="instead of the shipped workflow")
+    command.set_defaults(call=call)
+
+
+def call(options: argparse.Namespace, screen: Screen) -> int:
+    """Vectorize all; 0, the exit code of the first image that failed, or a ClientError."""
+    request = VectorizeRequest(options.route, options.colors, options.palette, options.draft)
+    vectorize_graph(request, "", options.workflow)  # a wrong workflow is known before a server is started
+    targets = plan(options.images, options.out)
+    reports: dict[str, object] = {}
+    code = 0
+    try:
+        with connect(options.server, say=screen.say) as client:
+            for image, target in targets:
+                name = str(image)
+                try:
+                    result = _one(client, request, image, target, options, screen)
+                except (ServerError, JobRejected):
+                    raise  # the others would meet the same
+                except ClientError as error:
+                    screen.error(error, name)
+                    reports[name] = error.as_dict()
+                    code = code or error.exit_code
+                    continue
+                reports[name] = result.reports
+                screen.result(
+                    str(target), image=name, file=str(target), seconds=round(result.seconds, 3), reports=result.reports
+                )
+    finally:
+        if options.report:
+            write_report(options.report, reports)
+    return code
+
+
+def plan(images: list[Path], out: Path) -> list[tuple[Path, Path]]:
+    """(input, output) for each image. Raises UsageError before anything is done."""
+    for image in images:
+        if not image.is_file():
+            raise UsageError(f"there is no file {image}")
+    if out.suffix.lower() == ".svg" and not out.is_dir():
+        if len(images) > 1:
+            raise UsageError(f"{len(images)} images do not fit into the one file {out}; give a folder")
+        return [(images[0], out)]
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is neither a folder nor an .svg file")
+    return [(image, out / name) for image, name in zip(images, distinct_names(images, ".svg"), strict=True)]
+
+
+def _one(
+    client: Client,
+    request: VectorizeRequest,
+    image: Path,
+    target: Path,
+    options: argparse.Namespace,
+    screen: Screen,
+) -> JobResult:
+    graph = vectorize_graph(request, client.upload(image), options.workflow)
+    result = client.run(graph, on_event=lambda event: screen.event(event, image.name), timeout=options.timeout)
+    drawings = [file for file in result.files if file.title == SAVE and file.filename.lower().endswith(".svg")]
+    if not drawings:
+        raise OutputError(f"the workflow ended, but its node {SAVE!r} saved no SVG")
+    client.download(drawings[0], target, replace=True)
+    return result

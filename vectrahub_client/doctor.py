@@ -1,0 +1,98 @@
+"""What a server has and lacks for this pack, as data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ._discover import PACK_PREFIX, pack_nodes, server_stats
+from .client import Client
+from .vectorize import shipped_workflows
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_CATALOGUE = Path(__file__).resolve().parent.parent / "models.toml"
+
+
+def examine(client: Client, catalogue: Path = _CATALOGUE) -> dict[str, Any]:
+    """{"usable", "server", "devices", "nodes", "missing_nodes", "weights", "advice"} of a server, ready for JSON.
+
+    `usable` is whether the server has every node of the shipped workflows. `catalogue` is the models.toml of the
+    checkout that this client lies in; where there is none, no weights are listed. Raises ServerError.
+    """
+    stats = server_stats(client.url, "doctor")
+    nodes = pack_nodes(client.get("object_info"))
+    wanted = _needed_nodes(shipped_workflows())
+    missing = sorted(wanted - set(nodes))
+    weights = [_weight(client, key, entry) for key, entry in _read_catalogue(catalogue).items()]
+    report = {
+        "usable": bool(nodes) and not missing,
+        "server": _server(client.url, stats),
+        "devices": [_device(device) for device in stats.get("devices") or ()],
+        "nodes": nodes,
+        "missing_nodes": missing,
+        "weights": weights,
+    }
+    return {**report, "advice": _advice(report)}
+
+
+def _server(url: str, stats: Mapping[str, Any]) -> dict[str, Any]:
+    system = stats.get("system") or {}
+    return {
+        "url": url,
+        "comfyui": system.get("comfyui_version"),
+        "python": str(system.get("python_version") or "").split(" ")[0],
+        "pytorch": system.get("pytorch_version"),
+        "ram_total": system.get("ram_total"),
+        "ram_free": system.get("ram_free"),
+    }
+
+
+def _device(device: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: device.get(key) for key in ("name", "type", "vram_total", "vram_free")}
+
+
+def _needed_nodes(folder: Path) -> set[str]:
+    needed: set[str] = set()
+    for path in sorted(folder.glob("*.json")):
+        graph = json.loads(path.read_text(encoding="utf-8"))
+        needed |= {node["class_type"] for node in graph.values() if node["class_type"].startswith(PACK_PREFIX)}
+    return needed
+
+
+def _read_catalogue(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    if not path.is_file():
+        return {}
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {key: entry for key, entry in data.items() if isinstance(entry, Mapping) and "file" in entry}
+
+
+def _weight(client: Client, key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    listed = client.get(f"models/{entry.get('folder', '')}") or []
+    names = {str(name).replace("\\", "/").rsplit("/", 1)[-1] for name in listed}
+    shown = {name: entry.get(name) for name in ("file", "folder", "size", "licence", "purpose", "without")}
+    present = str(entry["file"]).rsplit("/", 1)[-1] in names
+    return {"key": key, "present": present, **shown, "get": f"python install.py models get {key}"}
+
+
+def _advice(report: Mapping[str, Any]) -> list[str]:
+    advice = []
+    if not report["nodes"]:
+        advice.append(
+            "the pack is not loaded: clone it into this ComfyUI's custom_nodes, run pip install -r requirements.txt "
+            "there, restart ComfyUI and look for an import error in its log"
+        )
+    elif report["missing_nodes"]:
+        advice.append(
+            f"{len(report['missing_nodes'])} nodes of the shipped workflows are missing: update the pack there"
+        )
+    if not any(device["type"] not in (None, "cpu") for device in report["devices"]):
+        advice.append("no GPU: networks run on the processor and `auto` prefers methods that need none")
+    absent = [weight for weight in report["weights"] if not weight["present"]]
+    return advice + [f"{weight['file']}: {weight['without']}; {weight['get']}" for weight in absent]
