@@ -1,0 +1,1 @@
+"""Speed and fidelity, measured: results are data that name the machine and the commit."""

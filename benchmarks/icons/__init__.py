@@ -1,0 +1,6 @@
+"""Public icon packs as test material: fetched at bench time, never committed, rendered by resvg."""
+
+from .packs import PACKS, Pack, fetch
+from .pictures import jpeg, on_ground, render
+
+__all__ = ["PACKS", "Pack", "fetch", "jpeg", "on_ground", "render"]
