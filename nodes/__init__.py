@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension, io
 from typing_extensions import override
 
+from ..host.old_names import accept_bare_names
 from .color import PaletteSnap
 from .finish import SVGFinish
 from .gate import SVGQualityGate
@@ -26,6 +27,10 @@ NODES: list[type[io.ComfyNode]] = [
 
 class VectraHubExtension(ComfyExtension):
     """The pack as the host sees it."""
+
+    @override
+    async def on_load(self) -> None:
+        await accept_bare_names(NODES)
 
     @override
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

@@ -37,8 +37,8 @@ class PaletteSnap(io.ComfyNode):
                     default="",
                     multiline=True,
                     tooltip=(
-                        "Empty = automatic. '#E30613, #FFFFFF': only these. '#E30613 ~ 0.05': colours that close become "
-                        "exactly this one (CIELAB distance / 100). '#FFFFFF -> transparent ~ 0.05': replace."
+                        "Empty = automatic. '#E30613, #FFFFFF': only these. '#E30613 ~ 0.05': colours that close "
+                        "become exactly this one (CIELAB distance / 100). '#FFFFFF -> transparent ~ 0.05': replace."
                     ),
                 ),
                 io.Float.Input(
@@ -48,12 +48,12 @@ class PaletteSnap(io.ComfyNode):
                     max=4.0,
                     step=0.5,
                     advanced=True,
-                    tooltip="Median window in pixels of the reference, against ragged edges. -1 = for JPEG only, 0 = none.",
+                    tooltip="Median window in pixels of the reference, against ragged edges. -1 = for JPEG only.",
                 ),
                 io.Image.Input(
                     "reference",
                     optional=True,
-                    tooltip="The picture before it was upscaled: colours are read there. Connect it whenever there is one.",
+                    tooltip="The picture before it was upscaled: colours are read there. Connect it if there is one.",
                 ),
                 io.Mask.Input(
                     "mask", optional=True, tooltip="The image's mask (1 = transparent), one for all or per image."

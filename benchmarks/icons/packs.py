@@ -32,20 +32,21 @@ def fetch(name: str) -> Drawings:
     RuntimeError when npm fails or the archive is not the pinned one.
     """
     pack = PACKS[name]
-    with tarfile.open(_archive(name, pack)) as archive:
+    with tarfile.open(fetch_archive(name, pack.version, pack.integrity)) as archive:
         return dict(sorted(pack.read(archive).items()))
 
 
-def _archive(name: str, pack: Pack) -> Path:
+def fetch_archive(name: str, version: str, integrity: str) -> Path:
+    """The archive of an npm package, fetched once; its sha512 must be `integrity`. Raises RuntimeError otherwise."""
     folder = _cache() / "icons"
-    kept = folder / f"{name.strip('@').replace('/', '-')}-{pack.version}.tgz"
+    kept = folder / f"{name.strip('@').replace('/', '-')}-{version}.tgz"
     if kept.exists():
-        _check(kept, pack)
+        _check(kept, integrity)
         return kept
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as staging:
         done = subprocess.run(
-            ["npm", "pack", f"{name}@{pack.version}", "--silent", "--pack-destination", staging],
+            ["npm", "pack", f"{name}@{version}", "--silent", "--pack-destination", staging],
             capture_output=True,
             text=True,
             timeout=300,
@@ -53,8 +54,8 @@ def _archive(name: str, pack: Pack) -> Path:
         )
         files = list(Path(staging).glob("*.tgz"))
         if done.returncode != 0 or len(files) != 1:
-            raise RuntimeError(f"npm pack {name}@{pack.version} failed: {done.stderr.strip()}")
-        _check(files[0], pack)
+            raise RuntimeError(f"npm pack {name}@{version} failed: {done.stderr.strip()}")
+        _check(files[0], integrity)
         os.replace(files[0], kept)
     return kept
 
@@ -66,12 +67,10 @@ def _cache() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "vectrahub"
 
 
-def _check(path: Path, pack: Pack) -> None:
+def _check(path: Path, integrity: str) -> None:
     found = "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
-    if found != pack.integrity:
-        raise RuntimeError(
-            f"{path} is not the pinned archive: {found}, expected {pack.integrity}. Delete it and retry."
-        )
+    if found != integrity:
+        raise RuntimeError(f"{path} is not the pinned archive: {found}, expected {integrity}. Delete it and retry.")
 
 
 def _devicon(archive: tarfile.TarFile) -> Drawings:

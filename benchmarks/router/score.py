@@ -1,8 +1,6 @@
 """Measures how often the features route is right, and how long it takes."""
 
 import json
-import platform
-import subprocess
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +12,7 @@ import numpy as np
 from engine.networks.router_features import route_by_features
 from engine.networks.routes import ROUTES
 
+from ..record import commit, machine
 from . import material
 
 _FOLDER = Path(__file__).parent
@@ -33,7 +32,7 @@ def score() -> None:
     ]
     with ProcessPoolExecutor() as pool:
         results = [result for part in pool.map(_routes, jobs, chunksize=20) for result in part]
-    data = {"machine": _machine(), "commit": _commit(), "command": "python -m benchmarks.router"} | _figures(results)
+    data = {"machine": machine(), "commit": commit(), "command": "python -m benchmarks.router"} | _figures(results)
     table = _table(data)
     (_FOLDER / "results.json").write_text(json.dumps(data, indent=1) + "\n", "utf-8", newline="\n")
     (_FOLDER / "RESULTS.md").write_text(table, "utf-8", newline="\n")
@@ -95,17 +94,6 @@ def _calibration(results: list[Result]) -> list[dict[str, float]]:
         mean = float(np.mean([r[3] for r in band])) if band else 0.0
         bands.append(_share(band) | {"confidence": round(mean, 3)})
     return bands
-
-
-def _machine() -> str:
-    return f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=_FOLDER, check=False
-    )
-    return done.stdout.strip() or "before the first commit"
 
 
 def _table(data: dict[str, Any]) -> str:

@@ -116,7 +116,7 @@ def mixture(
     axis = second - first
     share = np.clip((colors - first) @ axis / max(float(axis @ axis), 1e-6), 0, 1)
     residual = np.linalg.norm(colors - (first + share[:, None] * axis), axis=1)
-    return share, residual
+    return share.astype(np.float32), residual.astype(np.float32)
 
 
 def _is_mixture(

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
 
 from ..progress import Progress, part, silent
-from ..raster.alpha import bleed_colors
+from ..raster.alpha import bleed_colors, resize_alpha
 from ..raster.gradients import has_gradients
 from .estimate import estimate_colors
 from .palette import Palette, PaletteRequest, Remap
@@ -55,7 +54,7 @@ def quantize(
     """
     original = image if reference is None else reference
     height, width = original.shape[:2]
-    small_alpha = None if alpha is None else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_AREA)
+    small_alpha = resize_alpha(alpha, width, height)
     source = read_source(bleed_colors(original, small_alpha))
     opaque = None if small_alpha is None else np.asarray(small_alpha >= _HALF)
     progress(0.1)

@@ -32,7 +32,8 @@ def snap_labels(
     sets, _ = allowed_colors(source.rgb, palette, source.tolerances)
     kinds, kind = np.unique(sets, return_inverse=True)
     progress(0.2)
-    spread = cv2.resize(kind.reshape(sets.shape).astype(np.int32), size, interpolation=cv2.INTER_NEAREST)
+    indices = kind.reshape(sets.shape).astype(np.int32)
+    spread = np.asarray(cv2.resize(indices, size, interpolation=cv2.INTER_NEAREST), np.int32)
     lone = kinds & (kinds - np.uint32(1)) == 0
     only = np.zeros(len(kinds), np.uint8)
     only[lone] = np.log2(kinds[lone].astype(np.float64)).astype(np.uint8)
@@ -41,10 +42,10 @@ def snap_labels(
     progress(0.3)
     if source.compressed:
         blur = _RIPPLE * image.shape[1] / source.rgb.shape[1]
-        image = cv2.GaussianBlur(image, (0, 0), blur)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur), np.uint8)
     _decide(labels, image, kinds[spread.reshape(-1)[contested]], contested, palette, part(progress, 0.3, 0.9))
     if cleanup > 1:
-        labels = cv2.medianBlur(labels, cleanup | 1)
+        labels = np.asarray(cv2.medianBlur(labels, cleanup | 1), np.uint8)
     progress(1.0)
     return labels
 

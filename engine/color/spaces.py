@@ -21,7 +21,7 @@ def srgb_to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     if not len(rows):
         return np.zeros(rgb.shape, np.float32)
     lab = cv2.cvtColor(rows.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
-    return (lab / np.float32(100)).reshape(rgb.shape)
+    return np.asarray(lab, np.float32).reshape(rgb.shape) * np.float32(0.01)
 
 
 def parse_hex(text: str) -> str:

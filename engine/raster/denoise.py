@@ -34,4 +34,5 @@ def calm(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
     """
     if compression_noise(rgb) <= _NOISY:
         return rgb, False
-    return cv2.bilateralFilter(cv2.bilateralFilter(rgb, 7, 30, 3), 7, 20, 3), True
+    once = cv2.bilateralFilter(rgb, 7, 30, 3)
+    return np.asarray(cv2.bilateralFilter(once, 7, 20, 3), np.uint8), True

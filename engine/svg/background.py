@@ -13,7 +13,7 @@ from .geometry import outline
 from .paint import hex_color
 from .path import Contour
 
-GROUND_SHARE = 0.95  # of the border that the ground must cover
+GROUND_SHARE = 0.75  # of the border that the ground must cover: more than a sky, less than a subject cut off leaves
 _SAME = 10  # largest difference of a channel (0..255) between shapes of one ground
 _OPAQUE = 250
 _LAYERS = 16  # grounds upon grounds

@@ -79,5 +79,5 @@ def _plate(regions: Regions, label: int, inside: NDArray[np.bool_], cover: NDArr
     mask = mask[window]
     if underlap and cover.any():
         grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * underlap + 1,) * 2))
-        mask = mask | (grown & cover[regions.index[window]])
+        mask = mask | (np.asarray(grown, np.uint8) & cover[regions.index[window]])
     return Layer(label, mask.astype(bool), left, top)

@@ -31,7 +31,7 @@ def find_regions(labels: NDArray[np.uint8], progress: Progress = silent) -> Regi
     area: list[int] = []
     present = np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256))
     for done, label in enumerate(present):
-        mask = cv2.compare(labels, float(label), cv2.CMP_EQ)
+        mask = (labels == label).view(np.uint8)
         x, y, width, height = cv2.boundingRect(mask)
         window = (slice(y, y + height), slice(x, x + width))
         count, parts, stats, _ = cv2.connectedComponentsWithStats(mask[window], connectivity=4)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,9 +115,7 @@ def _smoothed(entry: list[tuple[Stretch, Piece]], tolerance: float) -> list[Piec
     room = _TURN_SHARE * tolerance
     _turn_handle(controls[0], 0, 1, entry[0][0].start, lines[0], room)
     _turn_handle(controls[-1], 3, 2, _reversed(entry[-1][0].end), lines[-1], room)
-    for (before, after), (first_line, second_line) in zip(
-        zip(controls, controls[1:], strict=False), zip(lines, lines[1:], strict=False), strict=True
-    ):
+    for (before, after), (first_line, second_line) in zip(pairwise(controls), pairwise(lines), strict=True):
         incoming, outgoing = _unit(before[3] - before[2]), _unit(after[1] - after[0])
         if incoming @ outgoing < _SMOOTH:
             continue
