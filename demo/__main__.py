@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+
 from vectrahub_client import Client, ClientError, PrivateHost, connect, load_config
 
 from .samples import draw_samples
@@ -16,13 +17,15 @@ from .screen import Screen, table
 from .work import vectorize
 
 INTERRUPTED = 130
+_WIDTH = 120
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo. Returns 0, 1 when a picture failed, 3 without a host, 130 on Ctrl-C."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the host is stopped
-    console = Console()
+    # Without a terminal rich assumes 80 columns, in which the table does not fit.
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     try:
         return _run(options, console)
     except ClientError as error:
@@ -48,13 +51,16 @@ def _run(options: argparse.Namespace, console: Console) -> int:
                 outcomes.append(vectorize(client, sample, out, screen.event))
                 screen.end(outcomes[-1])
     console.print(table(outcomes))
-    sheets = [contact_sheet(outcomes, out / "contact_sheet.png"), before_after(outcomes, out / "before_after.png")]
-    files = len([outcome for outcome in outcomes if outcome.svg])
-    console.print(f"{files} drawings in {out}, all of them on {sheets[0]}", markup=False, highlight=False)
+    sheet = contact_sheet(outcomes, out / "contact_sheet.png")
+    before_after(outcomes, out / "before_after.png")
+    drawn = sum(outcome.svg is not None for outcome in outcomes)
+    console.print(f"{drawn} drawings in {out}, side by side in {sheet}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{time.monotonic() - started:.0f} s in all", highlight=False)
     failed = [outcome for outcome in outcomes if outcome.problem]
     for outcome in failed:
-        console.print(f"failed: {outcome.sample.title}: {outcome.problem}", markup=False, highlight=False)
+        console.print(
+            f"failed: {outcome.sample.title}: {outcome.problem}", markup=False, highlight=False, soft_wrap=True
+        )
     return 1 if failed else 0
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
 from vectrahub_client import Event
 
 from .samples import Sample
-from .work import Outcome
+from .work import Figures, Outcome
 
 
 class Screen:
@@ -62,25 +64,19 @@ class Screen:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """The figures of all pictures."""
-    grid = Table(caption="mean dE2000: to the input picture, as the quality gate measured it", caption_justify="left")
-    for name in ("picture", "traced at", "route", "engine"):
+    caption = "dE2000: mean CIEDE2000 to the input picture, over white, as the quality gate measured it"
+    grid = Table(caption=caption, caption_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("picture", "MP", "route", "engine"):
         grid.add_column(name, no_wrap=name != "engine")
-    for name in ("mean dE2000", "paths", "segments", "bytes", "seconds"):
-        grid.add_column(name, justify="right")
+    for name in ("dE2000", "paths", "segments", "bytes", "seconds"):
+        grid.add_column(name, justify="right", no_wrap=True)
     for outcome in outcomes:
-        at = "3 MP" if outcome.sample.draft else "12 MP"
-        found = outcome.figures
-        if found is None:
-            grid.add_row(outcome.sample.title, at, "failed")
-            continue
-        counts = (str(found.shapes), str(found.segments), str(found.bytes))
-        grid.add_row(
-            outcome.sample.title,
-            at,
-            found.route,
-            found.engine,
-            f"{found.mean_de:.2f}",
-            *counts,
-            f"{found.seconds:.1f}",
-        )
+        grid.add_row(outcome.sample.title, "3" if outcome.sample.draft else "12", *_cells(outcome.figures))
     return grid
+
+
+def _cells(found: Figures | None) -> tuple[str, ...]:
+    if found is None:
+        return ("failed",)
+    counts = (str(found.shapes), str(found.segments), str(found.bytes))
+    return (found.route, found.engine, f"{found.mean_de:.2f}", *counts, f"{found.seconds:.1f}")

@@ -19,6 +19,7 @@ _CHECKS = ("#FFFFFF", "#E4E6EA")
 _MOST = 20.0  # dE2000 at the end of the scale
 _HEAT = np.array([[16, 18, 32], [72, 30, 110], [186, 54, 85], [249, 142, 9], [252, 255, 164]], np.float64)
 _ROWS = ("input", "SVG", "difference")
+_DETAILS = {"logo": (230, 60), "illustration": (120, 90), "line_drawing": (250, 30)}  # of 600 x 600 px: where to look
 _GROUPS = {"logo": "Logo", "illustration": "Illustration", "line_drawing": "Line drawing"}
 
 
@@ -49,7 +50,7 @@ def contact_sheet(outcomes: Sequence[Outcome], target: Path) -> Path:
 
 def before_after(outcomes: Sequence[Outcome], target: Path) -> Path:
     """Write a picture (PNG) of what it is about: small inputs on the left, drawings of them on the right."""
-    side, gap = 300, 16
+    side, gap = 300, 16  # px
     chosen = [outcome for outcome in outcomes if outcome.svg and str(SMALL) in outcome.sample.kind]
     sheet = Image.new("RGB", (len(chosen) * (2 * side + gap) + gap, side + 2 * gap + 30), _PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -58,13 +59,13 @@ def before_after(outcomes: Sequence[Outcome], target: Path) -> Path:
         left = gap + number * (2 * side + gap)
         before = Image.open(outcome.sample.path).convert("RGBA").resize((2 * side, 2 * side), Image.Resampling.NEAREST)
         after = draw(outcome.svg.read_bytes(), 2 * side)
-        # The same detail of both, so that the pixels are seen.
-        window = (side // 2 + side // 4, side // 8, side // 2 + side // 4 + side, side // 8 + side)
+        x, y = _DETAILS[outcome.sample.name]
+        window = (x, y, x + side, y + side)
         sheet.paste(_on_checks(before.crop(window)), (left, gap))
         sheet.paste(_on_checks(after.crop(window)), (left + side, gap))
         pen.text((left, side + gap + 8), f"{outcome.sample.kind}, enlarged", _FAINT, _font(16))
         pen.text((left + side, side + gap + 8), "the SVG made of it", _FAINT, _font(16))
-    sheet.quantize(256).save(target, optimize=True)
+    sheet.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
     return target
 
 
@@ -91,7 +92,8 @@ def _column(sheet: Image.Image, pen: ImageDraw.ImageDraw, outcome: Outcome, left
         place = (left, top + row * (_TILE + _GAP))
         if row < len(tiles):
             sheet.paste(tiles[row], place)
-        pen.rectangle((*place, place[0] + _TILE - 1, place[1] + _TILE - 1), None if row < len(tiles) else _CARD, "#D5D8DE")
+        fill = None if row < len(tiles) else _CARD
+        pen.rectangle((*place, place[0] + _TILE - 1, place[1] + _TILE - 1), fill, "#D5D8DE")
 
 
 def _sized(picture: Image.Image) -> Image.Image:

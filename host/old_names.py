@@ -4,10 +4,10 @@ The host's own replacement serves the front-end. In a /prompt body it fails on a
 absent optional input, so bodies are renamed before it sees them. Neither touches an id that another pack owns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
-import nodes as host_nodes
 from comfy_api.latest import ComfyAPI, io
 from server import PromptServer
 
@@ -25,7 +25,7 @@ async def accept_bare_names(classes: Sequence[type[io.ComfyNode]]) -> None:
 
 
 def renamed(body: dict[str, Any], ids: dict[str, str]) -> dict[str, Any]:
-    """The /prompt body with the ids in place of bare names that no other pack owns."""
+    """The /prompt body with the ids in place of bare names that no other pack owns; the body given stays as it is."""
     graph = body.get("prompt")
     if not isinstance(graph, dict):
         return body
@@ -38,7 +38,12 @@ def renamed(body: dict[str, Any], ids: dict[str, str]) -> dict[str, Any]:
 
 
 def _is_bare(name: object, ids: dict[str, str]) -> bool:
-    return isinstance(name, str) and name in ids and name not in host_nodes.NODE_CLASS_MAPPINGS
+    return isinstance(name, str) and name in ids and name not in _taken()
+
+
+def _taken() -> Mapping[str, object]:
+    """Every node id that the host knows. Its module is called as our own folder is, so it is fetched by name."""
+    return import_module("nodes").NODE_CLASS_MAPPINGS
 
 
 def _replacement(name: str, schema: io.Schema) -> io.NodeReplace:

@@ -47,6 +47,7 @@ class PaletteSnap(io.ComfyNode):
                     min=-1.0,
                     max=4.0,
                     step=0.5,
+                    optional=True,
                     advanced=True,
                     tooltip="Median window in pixels of the reference, against ragged edges. -1 = for JPEG only.",
                 ),
@@ -75,7 +76,7 @@ class PaletteSnap(io.ComfyNode):
         image: torch.Tensor,
         colors: int,
         palette: str,
-        cleanup: float,
+        cleanup: float = -1.0,
         reference: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:

@@ -25,8 +25,8 @@ class Tolerances:
 
     flat: largest difference, in bytes, inside a flat 3 x 3 window. near: distance (CIELAB / 100) within
     which a pixel has a palette colour, however thin its region. segment: distance in bytes from the straight
-    line between two colours within which a pixel is their mixture. thin: the same, for a colour that no flat region
-    vouches for. merge: distance (CIELAB / 100) within
+    line between two colours within which a pixel is their mixture. subsampled: chroma may be mixed otherwise than
+    luma. around: how far apart, in pixels, two colours may be that mix. merge: distance (CIELAB / 100) within
     which two colours are one. core: width in pixels of the smallest square that proves a colour of its own;
     halo: the same for a colour between two others, which may be what surrounds their edges.
     """
@@ -34,16 +34,19 @@ class Tolerances:
     flat: int
     near: float
     segment: float
-    thin: float
+    subsampled: bool
+    around: int
     merge: float
     core: int
     halo: int
 
 
-CLEAN = Tolerances(flat=12, near=0.04, segment=16, thin=16, merge=0.035, core=3, halo=5)
+CLEAN = Tolerances(flat=12, near=0.04, segment=16, subsampled=False, around=3, merge=0.035, core=3, halo=5)
 # After JPEG: blocks ring by some ten levels, and 4:2:0 chroma pulls edge pixels off the straight line.
-COMPRESSED = Tolerances(flat=16, near=0.06, segment=44, thin=72, merge=0.05, core=5, halo=9)
+COMPRESSED = Tolerances(flat=16, near=0.06, segment=44, subsampled=True, around=8, merge=0.05, core=5, halo=9)
 
+# Columns: luma and the two colour differences of JPEG (ITU-T T.871).
+_TO_YCC = np.array([[0.299, -0.1687, 0.5], [0.587, -0.3313, -0.4187], [0.114, 0.5, -0.0813]], np.float32)
 _REACH = 3  # pixels: an edge blurred by JPEG chroma spans at most this far from a flat region
 
 
@@ -78,7 +81,7 @@ def allowed_colors(
     own = np.left_shift(np.uint32(1), label.astype(np.uint32))
     near = distance <= tolerances.near
     core = flat(rgb, tolerances) & near
-    mixed = _is_mixture(rgb, palette, _spread(np.where(core, own, 0).astype(np.uint32), 2), own, tolerances.segment)
+    mixed = _is_mixture(rgb, palette, _spread(np.where(core, own, 0).astype(np.uint32), 2), own, tolerances)
     core |= near & ~mixed
     cores = np.where(core, own, 0).astype(np.uint32)
     sets = _spread(cores, 1)
@@ -88,7 +91,8 @@ def allowed_colors(
             break
         sets = np.where(lonely, _spread(cores, reach), sets)
         lonely = ~core & (_count(sets) < 2)
-    unexplained = ~core & ~near & ~_is_mixture(rgb, palette, sets, np.zeros_like(own), tolerances.thin)
+    around = _spread(cores, tolerances.around)
+    unexplained = ~core & ~near & ~_is_mixture(rgb, palette, around, np.zeros_like(own), tolerances)
     return np.where(unexplained | (sets == 0), sets | own, sets), unexplained
 
 
@@ -120,7 +124,7 @@ def mixture(
 
 
 def _is_mixture(
-    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], sets: Sets, own: Sets, reach: float
+    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], sets: Sets, own: Sets, tolerances: Tolerances
 ) -> NDArray[np.bool_]:
     """Where the colour lies on the segment between two allowed colours other than its own."""
     found = np.zeros(sets.size, bool)
@@ -129,10 +133,25 @@ def _is_mixture(
     for group_members, group in by_set(np.where(_count(sets) > 1, sets, 0).astype(np.uint32)):
         colors, mine = pixels[group].astype(np.float32), own.reshape(-1)[group]
         for a, b in combinations(group_members.tolist(), 2):
-            _, residual = mixture(colors, table[a], table[b])
+            measure = _subsampled_residual if tolerances.subsampled else _residual
             other = mine & np.uint32(1 << a | 1 << b) == 0
-            found[group] |= other & (residual < reach)
+            found[group] |= other & (measure(colors, table[a], table[b]) < tolerances.segment)
     return found.reshape(sets.shape)
+
+
+def _residual(
+    colors: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return mixture(colors, first, second)[1]
+
+
+def _subsampled_residual(
+    colors: NDArray[np.float32], first: NDArray[np.float32], second: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Distance from the mixtures of two colours whose chroma was stored at half the size and mixes on its own."""
+    ycc, a, b = (value @ _TO_YCC for value in (colors, first, second))
+    outside = np.maximum(np.minimum(a[0], b[0]) - ycc[:, 0], ycc[:, 0] - np.maximum(a[0], b[0]))
+    return np.hypot(np.maximum(outside, 0), mixture(ycc[:, 1:], a[1:], b[1:])[1])
 
 
 def _spread(sets: Sets, reach: int) -> Sets:

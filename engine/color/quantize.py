@@ -19,7 +19,7 @@ from .spaces import hex_to_rgb, rgb_to_hex, srgb_to_lab
 TRANSPARENT = "transparent"
 
 _OPACITY_LEVELS = 4
-_HALF = 0.5
+_FAINT = 0.1  # opacity: a colour stored multiplied by less is uncertain by five levels and more
 _COMPRESSED_CLEANUP = 2.0  # source pixels: median window against what compression leaves on edges
 
 
@@ -56,9 +56,9 @@ def quantize(
     height, width = original.shape[:2]
     small_alpha = resize_alpha(alpha, width, height)
     source = read_source(bleed_colors(original, small_alpha))
-    opaque = None if small_alpha is None else np.asarray(small_alpha >= _HALF)
+    visible = None if small_alpha is None else np.asarray(small_alpha >= _FAINT)
     progress(0.1)
-    colors = estimate_colors(source, opaque, request.count)
+    colors = estimate_colors(source, visible, request.count)
     table, transparent = _targets(colors, request)
     progress(0.25)
     if cleanup < 0:

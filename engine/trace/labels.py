@@ -37,6 +37,8 @@ def label_image(rgb: NDArray[np.uint8], alpha: NDArray[np.float32] | None) -> La
     colors = np.flatnonzero(present)
     if len(colors) > MAX_COLORS:
         return None
+    if not len(colors):
+        return Labelled(np.full(code.shape, EMPTY, np.uint8), (), ())
     rank = np.zeros(1 << 24, np.uint8)
     rank[colors] = np.arange(len(colors), dtype=np.uint8)
     hexes = rgb_to_hex(np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=1).astype(np.uint8))

@@ -38,12 +38,12 @@ def layers(
 ) -> Iterator[Layer]:
     """The plates from bottom to top.
 
-    label: (n,) label of each region. order: labels bottom to top. opaque: per label. empty: the label of
+    label: (n,) label of each region. order: labels bottom to top. opaque: per label, `empty` among them: the label of
     transparent ground, which has no plate and which none may cover. underlap: pixels below a higher layer.
     """
-    rank = np.full(len(opaque) + 1, -1)
+    rank = np.full(len(opaque), -1)
     rank[list(order)] = np.arange(len(order))
-    may_cover = np.array([*opaque, False]) & (np.arange(len(opaque) + 1) != empty)
+    may_cover = np.array(opaque) & (np.arange(len(opaque)) != empty)
     for label_now in order:
         if label_now == empty:
             continue

@@ -49,6 +49,9 @@ def refit(
     contours: list[Contour | None] = []
     plans: list[tuple[int, list[Stretch]]] = []
     for number, polygon in enumerate(polygons):
+        if len(polygon) == 4:  # a rectangle: what is no longer than its blur would be rounded off
+            contours.append(Contour.polygon(polygon / detail))
+            continue
         shape = outline(polygon, detail)
         contours.append(ellipse(shape, tolerance))
         if contours[-1] is None:

@@ -85,7 +85,8 @@ def _by_layers(labelled: Labelled, options: TraceOptions, detail: float, progres
     label = absorb_specks(regions, (options.filter_speckle * detail) ** 2)
     label, labelled = ground_apart(labelled, regions, label)
     opaque = [opacity == 1 for opacity in labelled.opacities]
-    order = painting_order(label, regions.area, [*opaque, *[False] * (EMPTY + 1 - len(opaque))])
+    opaque += [False] * (EMPTY + 1 - len(opaque))
+    order = painting_order(label, regions.area, opaque)
     plates = list(layers(regions, label, order, opaque, EMPTY, max(1, round(_UNDERLAP * detail))))
     keywords = {**options.vtracer(detail), "colormode": "binary", "filter_speckle": 0}
     stencils = [np.where(plate.mask, np.uint8(0), np.uint8(255)) for plate in plates]

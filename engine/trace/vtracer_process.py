@@ -5,6 +5,7 @@ Rust panic is a BaseException that no handler expects. A child is killed, polled
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,12 @@ def run_vtracer(images: Sequence[NDArray[np.uint8]], options: dict[str, Any], pr
         with (Path(folder) / "errors.txt").open("w+b") as errors:
             # Run in the empty folder: `-c` puts the working directory on the module path.
             child = subprocess.Popen(
-                [sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=errors, stderr=errors, cwd=folder
+                [sys.executable, "-c", _CHILD],
+                stdin=subprocess.PIPE,
+                stdout=errors,
+                stderr=errors,
+                cwd=folder,
+                env={**os.environ, "RUST_BACKTRACE": "0"},  # else a panic's words drown in its backtrace
             )
             try:
                 _feed(child, jobs)

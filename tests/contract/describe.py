@@ -1,7 +1,7 @@
 """Prints what the host learns about our nodes, as JSON. Runs inside ComfyUI's tree, without its server.
 
-    python describe.py PACK BASE     in ComfyUI's folder; BASE is an empty base directory, so that no list
-                                     of files depends on the machine
+python describe.py PACK BASE     in ComfyUI's folder; BASE is an empty base directory, so that no list
+                                 of files depends on the machine
 """
 
 import asyncio
@@ -48,9 +48,7 @@ def _node(node: Any) -> dict[str, Any]:
         "search_aliases": schema.search_aliases,
         "output_node": bool(schema.is_output_node),
         "inputs": [_input(one) for one in schema.inputs],
-        "outputs": [
-            {"name": one.display_name, "type": one.io_type, "tooltip": one.tooltip} for one in schema.outputs
-        ],
+        "outputs": [{"name": one.display_name, "type": one.io_type, "tooltip": one.tooltip} for one in schema.outputs],
         "calls": calls,
     }
 
