@@ -78,7 +78,10 @@ export class SvgView {
 
     this.element = make("div", "display:flex;flex-direction:column;gap:5px;width:100%;height:100%;font:12px/1.3 system-ui,sans-serif;color:var(--input-text,#ddd)");
     this.element.dataset.vectrahub = "svg-view";
-    this._stage = make("div", `position:relative;flex:1 1 0;min-height:0;overflow:hidden;border-radius:6px;background:${CHECKS};touch-action:none;cursor:grab`);
+    this._stage = make("div", `position:relative;flex:1 1 0;min-height:0;overflow:hidden;border-radius:6px;background:${CHECKS};touch-action:none;cursor:grab;outline:none`);
+    // The front-end's own nodes leave the wheel to such an element, while it has the focus.
+    this._stage.dataset.captureWheel = "true";
+    this._stage.tabIndex = -1;
     this._stage.title = "Wheel: zoom. Drag: move. Double click: fit.";
     this._image = make("img", "position:absolute;inset:0;width:100%;height:100%;object-fit:contain;transform-origin:0 0;pointer-events:none;user-select:none");
     this._image.draggable = false;
@@ -169,6 +172,8 @@ export class SvgView {
     const options = { signal: this._listeners.signal };
     const stage = this._stage;
     stage.addEventListener("wheel", (event) => this._onWheel(event), { ...options, passive: false });
+    stage.addEventListener("pointerenter", () => this._onEnter(), options);
+    stage.addEventListener("pointerleave", () => stage.blur(), options);
     stage.addEventListener("pointerdown", (event) => this._onGrab(event), options);
     stage.addEventListener("pointermove", (event) => this._onMove(event), options);
     for (const name of /** @type {const} */ (["pointerup", "pointercancel"])) {
@@ -195,10 +200,17 @@ export class SvgView {
     this._place();
   }
 
+  /** Take the focus for the wheel, but not from a field in which somebody types. */
+  _onEnter() {
+    const busy = document.activeElement && document.activeElement !== document.body;
+    if (!busy && this._drawings.length) this._stage.focus({ preventScroll: true });
+  }
+
   /** @param {PointerEvent} event */
   _onGrab(event) {
     if (event.button !== 0 || !this._drawings.length) return;
     event.stopPropagation();
+    this._stage.focus({ preventScroll: true });
     this._stage.setPointerCapture(event.pointerId);
     this._stage.style.cursor = "grabbing";
     this._drag = { id: event.pointerId, ...this._point(event) };

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import Progress, part, silent
 from .mixtures import Tolerances, allowed_colors, flat, mixture, nearest
 from .palette import MAX_COLORS
 from .source import Source
@@ -19,7 +20,9 @@ _ROUNDS = 6
 _MOST_CLUSTERS = 96
 
 
-def estimate_colors(source: Source, opaque: NDArray[np.bool_] | None = None, count: int = 0) -> NDArray[np.uint8]:
+def estimate_colors(
+    source: Source, opaque: NDArray[np.bool_] | None = None, count: int = 0, progress: Progress = silent
+) -> NDArray[np.uint8]:
     """The picture's colours, (n, 3) bytes, largest area first.
 
     opaque: (H, W), pixels to look at; None = all. count: this many at most, 0 = automatic (1..32).
@@ -31,10 +34,12 @@ def estimate_colors(source: Source, opaque: NDArray[np.bool_] | None = None, cou
     inside = flat(rgb, tolerances) & weight
     if inside.sum() < _LEAST_PIXELS:
         inside = weight
-    colors = _coherent(rgb, _clusters(*_exact_colors(rgb[inside]), tolerances.merge), weight, tolerances)
+    clusters = _clusters(*_exact_colors(rgb[inside]), tolerances.merge)
+    colors = _coherent(rgb, clusters, weight, tolerances, part(progress, 0, 0.3))
     colors = _reduced(rgb[inside], colors, MAX_COLORS)
-    for _ in range(_ROUNDS):
-        missing = _thin_color(rgb, colors, weight, tolerances) if len(colors) < MAX_COLORS else None
+    for number in range(_ROUNDS):
+        step = part(progress, 0.3 + 0.7 * number / _ROUNDS, 0.3 + 0.7 * (number + 1) / _ROUNDS)
+        missing = _thin_color(rgb, colors, weight, tolerances, step) if len(colors) < MAX_COLORS else None
         if missing is None:
             break
         colors = np.vstack([colors, missing])
@@ -68,13 +73,17 @@ def _clusters(colors: NDArray[np.uint8], counts: NDArray[np.int64], merge: float
 
 
 def _coherent(
-    rgb: NDArray[np.uint8], colors: NDArray[np.uint8], weight: NDArray[np.bool_], tolerances: Tolerances
+    rgb: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
+    weight: NDArray[np.bool_],
+    tolerances: Tolerances,
+    progress: Progress,
 ) -> NDArray[np.uint8]:
     """The colours that fill a square of their own somewhere often enough; the commonest one always stays.
 
     A colour between two commoner ones may be the halo of their edge: it needs a larger square.
     """
-    label, _ = nearest(rgb, colors)
+    label, _ = nearest(rgb, colors, progress)
     least = max(_LEAST_PIXELS, _LEAST_SHARE * float(weight.sum()))
     narrow, wide = (_deep(label, weight, side, len(colors)) for side in (tolerances.core, tolerances.halo))
     table = colors.astype(np.float32)
@@ -155,10 +164,14 @@ def _owner(lab: NDArray[np.float32], centers: NDArray[np.float32]) -> NDArray[np
 
 
 def _thin_color(
-    rgb: NDArray[np.uint8], colors: NDArray[np.uint8], weight: NDArray[np.bool_], tolerances: Tolerances
+    rgb: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
+    weight: NDArray[np.bool_],
+    tolerances: Tolerances,
+    progress: Progress,
 ) -> NDArray[np.uint8] | None:
     """The colour of thin lines that no palette colour, nor a mixture of two, explains; None when there is none."""
-    _, unexplained = allowed_colors(rgb, colors, tolerances)
+    _, unexplained = allowed_colors(rgb, colors, tolerances, progress)
     unexplained &= weight
     if unexplained.sum() < max(_LEAST_PIXELS, _THIN_SHARE * weight.sum()):
         return None

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import Progress, silent
 from .spaces import srgb_to_lab
 
 Sets = NDArray[np.uint32]  # bit k set = palette colour k is allowed
@@ -48,6 +49,7 @@ COMPRESSED = Tolerances(flat=16, near=0.06, segment=44, subsampled=True, around=
 # Columns: luma and the two colour differences of JPEG (ITU-T T.871).
 _TO_YCC = np.array([[0.299, -0.1687, 0.5], [0.587, -0.3313, -0.4187], [0.114, 0.5, -0.0813]], np.float32)
 _REACH = 3  # pixels: an edge blurred by JPEG chroma spans at most this far from a flat region
+_STRIP = 150_000  # pixels looked at between two progress reports
 
 
 def flat(rgb: NDArray[np.uint8], tolerances: Tolerances) -> NDArray[np.bool_]:
@@ -57,7 +59,9 @@ def flat(rgb: NDArray[np.uint8], tolerances: Tolerances) -> NDArray[np.bool_]:
     return spread.reshape(*rgb.shape[:2], -1).max(axis=2) <= tolerances.flat
 
 
-def nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def nearest(
+    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], progress: Progress = silent
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Index of the nearest palette colour in CIELAB and the distance to it, both (H, W).
 
     rgb: (H, W, 3); palette: (n, 3), 1 <= n <= 32. Ties go to the lower index.
@@ -66,6 +70,7 @@ def nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> tuple[NDArray
     best = np.full(rgb.shape[:2], np.inf, np.float32)
     label = np.zeros(rgb.shape[:2], np.uint8)
     for index, center in enumerate(centers):
+        progress(index / len(centers))
         distance = ((lab - center) ** 2).sum(axis=-1)
         closer = distance < best
         label[closer] = index
@@ -74,9 +79,26 @@ def nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> tuple[NDArray
 
 
 def allowed_colors(
-    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], tolerances: Tolerances
+    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], tolerances: Tolerances, progress: Progress = silent
 ) -> tuple[Sets, NDArray[np.bool_]]:
     """The palette colours allowed at each pixel, and where a pixel is explained by none of them; both (H, W)."""
+    height, width = rgb.shape[:2]
+    sets, unexplained = np.empty((height, width), np.uint32), np.empty((height, width), bool)
+    margin = 3 + max(_REACH, tolerances.around)  # rows that a pixel's answer depends on
+    rows = max(4 * margin, _STRIP // width)
+    for top in range(0, height, rows):
+        progress(top / height)
+        start = max(top - margin, 0)
+        found = _allowed(rgb[start : top + rows + margin], palette, tolerances)
+        sets[top : top + rows], unexplained[top : top + rows] = (
+            plane[top - start : top - start + rows] for plane in found
+        )
+    return sets, unexplained
+
+
+def _allowed(
+    rgb: NDArray[np.uint8], palette: NDArray[np.uint8], tolerances: Tolerances
+) -> tuple[Sets, NDArray[np.bool_]]:
     label, distance = nearest(rgb, palette)
     own = np.left_shift(np.uint32(1), label.astype(np.uint32))
     near = distance <= tolerances.near

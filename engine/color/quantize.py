@@ -49,16 +49,18 @@ def quantize(
 ) -> Snapped:
     """Snap an image (H, W, 3) with alpha (H, W) 0..1 to a palette.
 
-    reference: the picture before it was upscaled (h, w, 3), where colours are read; None = the image itself.
+    reference: the picture before it was upscaled (h, w, 3), where colours are read; None = the image itself, which
+    is read too where it was shrunk: it has every colour and less to look at.
     cleanup: median window in pixels of the reference, 0..4; -1 = by need.
     """
-    original = image if reference is None else reference
+    own = reference is None or reference.size > image.size
+    original = image if own else reference
     height, width = original.shape[:2]
     small_alpha = resize_alpha(alpha, width, height)
     source = read_source(bleed_colors(original, small_alpha))
     visible = None if small_alpha is None else np.asarray(small_alpha >= _FAINT)
     progress(0.1)
-    colors = estimate_colors(source, visible, request.count)
+    colors = estimate_colors(source, visible, request.count, part(progress, 0.1, 0.25))
     table, transparent = _targets(colors, request)
     progress(0.25)
     if cleanup < 0:
@@ -69,7 +71,8 @@ def quantize(
     if transparent.any():
         levels = np.where(transparent[labels], np.float32(0), np.float32(1) if levels is None else levels)
     shown = np.bincount(labels.reshape(-1) if levels is None else labels[levels > 0], minlength=len(colors))
-    palette = Palette(_by_area(table, shown), width, height)
+    source_height, source_width = (image if reference is None else reference).shape[:2]
+    palette = Palette(_by_area(table, shown), source_width, source_height)
     return Snapped(
         table[labels],
         levels,

@@ -29,7 +29,7 @@ def snap_labels(
     cleanup: median window in pixels of `image`, 0 or 1 = none.
     """
     size = image.shape[1], image.shape[0]
-    sets, _ = allowed_colors(source.rgb, palette, source.tolerances)
+    sets, _ = allowed_colors(source.rgb, palette, source.tolerances, part(progress, 0, 0.2))
     kinds, kind = np.unique(sets, return_inverse=True)
     progress(0.2)
     indices = kind.reshape(sets.shape).astype(np.int32)

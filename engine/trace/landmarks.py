@@ -22,7 +22,7 @@ _INNER, _OUTER = 0.8, 2.2  # details: a corner turns within the first, a small c
 _TANGENT = 0.5  # details: half the chord that measures a direction
 _LEAST_TURN = np.deg2rad(28)
 _CONCENTRATED = 0.6  # least share of the outer turn that happens inside
-_APEX = 0.75  # details: farthest that a blurred corner's tip may lie outside the outline
+APEX = 0.75  # details: farthest that a blurred corner's tip may lie outside the outline
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _meeting(before: Points, after: Points, near: NDArray[np.float64]) -> NDArra
     origin, direction = _flank(before)
     other_origin, other_direction = _flank(after)
     apex = intersection(origin, direction, other_origin, other_direction)
-    if apex is None or np.linalg.norm(apex - near) > _APEX:
+    if apex is None or np.linalg.norm(apex - near) > APEX:
         return None
     return apex
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..progress import Progress, silent
 from ..svg.path import Contour
-from .landmarks import Corner, Run, corners, intersection, straight_runs
+from .landmarks import APEX, Corner, Run, corners, intersection, straight_runs
 from .outline import Outline, Points, outline
 from .rounds import ellipse
 from .stretches import Stretch, fit_stretches
@@ -16,7 +16,6 @@ from .stretches import Stretch, fit_stretches
 _CLEARANCE = 0.8  # details: next to a corner the outline is blurred and no evidence
 _GAP = 3.2  # details: longest gap between two straight runs that may be one blurred corner
 _ROUGH = 2.0  # times the tolerance: for what a higher layer covers
-_APEX = 0.75  # details: farthest that a tip may lie outside the outline
 
 
 Window = tuple[NDArray[np.bool_], int, int]
@@ -112,9 +111,10 @@ def _relaxed(nodes: list[_Node], shape: Outline, covered: NDArray[np.bool_]) -> 
     ]
     near = round(_CLEARANCE / (shape.length / count))
     for index in np.flatnonzero(covered != np.roll(covered, 1)).tolist():
-        before = max(kept, key=lambda node: (node.index - index) % count * -1, default=None)
-        apart = [min((node.index - index) % count, (index - node.index) % count) for node in kept]
-        if (before is None or before.run is None) and min(apart, default=count) > near:
+        since = [(index - node.index) % count for node in kept]
+        if any(min(gap, count - gap) <= near for gap in since):
+            continue
+        if not kept or kept[int(np.argmin(since))].run is None:
             kept.append(_Node(index, shape.points[index], None))
     if len(kept) < 2:
         return _curved_nodes(shape, [])
@@ -183,7 +183,7 @@ def _tip(shape: Outline, run: Run, following: Run, gap: int) -> NDArray[np.float
         offset = abs(float(np.cross(run.direction, following.origin - run.origin)))
         return between.mean(axis=0) if offset < 0.3 and run.direction @ following.direction > 0 else None
     sharpness = max(0.35, float(np.sqrt((1 + run.direction @ following.direction) / 2)))
-    return meeting if np.linalg.norm(between - meeting, axis=1).min() <= _APEX / sharpness else None
+    return meeting if np.linalg.norm(between - meeting, axis=1).min() <= APEX / sharpness else None
 
 
 def _onto(run: Run, point: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
@@ -44,12 +45,12 @@ def sample(host: RunningHost) -> str:
 @pytest.fixture(scope="session")
 def front_end(chromium: Any, host: RunningHost, sample: str) -> Iterator[tuple[Any, list[str]]]:
     """The front-end's page, opened once, and the script errors that it has met."""
+    httpx.post(f"{host.url}/settings", json={"Comfy.TutorialCompleted": True})  # no Templates dialog over the canvas
     page = chromium.new_page(viewport={"width": 1800, "height": 1000})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     page.goto(host.url)
     page.wait_for_function(_READY, timeout=60_000)
-    page.keyboard.press("Escape")  # the Templates dialog of a first visit
     yield page, errors
     page.close()
 

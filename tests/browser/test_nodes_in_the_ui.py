@@ -106,6 +106,34 @@ def test_the_wheel_zooms_and_a_double_click_fits(page: Any, host: RunningHost) -
     assert page.evaluate(width) == 100
 
 
+@pytest.mark.parametrize("modern", [False, True], ids=["canvas", "vue"])
+def test_the_pointer_zooms_and_moves_in_both_kinds_of_node(page: Any, host: RunningHost, modern: bool) -> None:
+    page.evaluate("async on => await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)", modern)
+    try:
+        page.evaluate(SHOW, [saved(host, "hand.svg"), "{}"])
+        page.evaluate(
+            """() => { app.graph.nodes[0].pos = [300, 250]; Object.assign(app.canvas.ds, {scale: 1, offset: [100, 0]});
+            app.canvas.setDirty(true, true); document.activeElement?.blur(); }"""
+        )
+        page.wait_for_timeout(700)
+        stage = page.locator("[data-vectrahub=svg-view] img").locator("..")
+        box = stage.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x - 3, y)
+        page.mouse.move(x, y)
+        page.mouse.wheel(0, -600)
+        style = "document.querySelector('[data-vectrahub=svg-view] img').style"
+        page.wait_for_function(f"parseFloat({style}.width) > 200")
+        left = page.evaluate(f"parseFloat({style}.left)")
+        page.mouse.down()
+        page.mouse.move(x + 20, y, steps=3)
+        page.mouse.up()
+        assert page.evaluate(f"parseFloat({style}.left)") == pytest.approx(left + 20, abs=2)
+        assert page.evaluate("[app.canvas.ds.scale, [...app.graph.nodes[0].pos]]") == [1, [300, 250]]
+    finally:
+        page.evaluate("async () => await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false)")
+
+
 def test_a_result_from_before_comes_back(page: Any, host: RunningHost) -> None:
     """After a change of tab the front-end restores the outputs, but tells no node."""
     page.evaluate(
