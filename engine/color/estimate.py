@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress, part, silent
-from .mixtures import Tolerances, allowed_colors, flat, mixture, nearest
+from .mixtures import Tolerances, allowed_colors, deep, flat, mixture, nearest
 from .palette import MAX_COLORS
 from .source import Source
 from .spaces import srgb_to_lab
@@ -99,9 +99,7 @@ def _coherent(
 
 def _deep(label: NDArray[np.uint8], weight: NDArray[np.bool_], side: int, count: int) -> NDArray[np.int64]:
     """Pixels of each label in the middle of a `side` x `side` square of that label."""
-    square = np.ones((side, side), np.uint8)
-    inside = (cv2.dilate(label, square) == cv2.erode(label, square)) & weight
-    return np.bincount(label[inside], minlength=count)
+    return np.bincount(label[deep(label, side) & weight], minlength=count)
 
 
 def _binned(colors: NDArray[np.uint8], counts: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

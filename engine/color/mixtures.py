@@ -78,6 +78,12 @@ def nearest(
     return label, np.sqrt(best)
 
 
+def deep(label: NDArray[np.uint8], side: int) -> NDArray[np.bool_]:
+    """Where a label (H, W) is alone in the square of `side` pixels around."""
+    square = np.ones((side, side), np.uint8)
+    return cv2.dilate(label, square) == cv2.erode(label, square)
+
+
 def allowed_colors(
     rgb: NDArray[np.uint8], palette: NDArray[np.uint8], tolerances: Tolerances, progress: Progress = silent
 ) -> tuple[Sets, NDArray[np.bool_]]:
@@ -102,8 +108,10 @@ def _allowed(
     label, distance = nearest(rgb, palette)
     own = np.left_shift(np.uint32(1), label.astype(np.uint32))
     near = distance <= tolerances.near
-    core = flat(rgb, tolerances) & near
-    mixed = _is_mixture(rgb, palette, _spread(np.where(core, own, 0).astype(np.uint32), 2), own, tolerances)
+    core = flat(rgb, tolerances) & near & deep(label, tolerances.core)
+    mixed = _is_mixture(
+        rgb, palette, _spread(np.where(core, own, 0).astype(np.uint32), tolerances.around), own, tolerances
+    )
     core |= near & ~mixed
     cores = np.where(core, own, 0).astype(np.uint32)
     sets = _spread(cores, 1)
@@ -115,7 +123,9 @@ def _allowed(
         lonely = ~core & (_count(sets) < 2)
     around = _spread(cores, tolerances.around)
     unexplained = ~core & ~near & ~_is_mixture(rgb, palette, around, np.zeros_like(own), tolerances)
-    return np.where(unexplained | (sets == 0), sets | own, sets), unexplained
+    thin = _thin_parts(rgb, palette, np.where(unexplained, around, 0).astype(np.uint32), tolerances)
+    unexplained &= thin == 0
+    return np.where(unexplained | (sets == 0), sets | own, sets) | thin, unexplained
 
 
 def by_set(sets: Sets) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
@@ -159,6 +169,26 @@ def _is_mixture(
             other = mine & np.uint32(1 << a | 1 << b) == 0
             found[group] |= other & (measure(colors, table[a], table[b]) < tolerances.segment)
     return found.reshape(sets.shape)
+
+
+def _thin_parts(rgb: NDArray[np.uint8], palette: NDArray[np.uint8], sets: Sets, tolerances: Tolerances) -> Sets:
+    """For pixels between a flat colour close by and one found only elsewhere: both, else nothing.
+
+    A line thinner than a pixel never reaches its colour; it still is a mixture of it and the ground.
+    """
+    parts = np.zeros(sets.size, np.uint32)
+    table = palette.astype(np.float32)
+    measure = _subsampled_residual if tolerances.subsampled else _residual
+    for group_members, group in by_set(sets):
+        colors = rgb.reshape(-1, 3)[group].astype(np.float32)
+        best = np.full(len(group), tolerances.segment, np.float32)
+        for a in group_members.tolist():
+            for b in range(len(table)):
+                residual = measure(colors, table[a], table[b])
+                closer = residual < best
+                best = np.where(closer, residual, best)
+                parts[group[closer]] = np.uint32(1 << a | 1 << b)
+    return parts.reshape(sets.shape)
 
 
 def _residual(

@@ -70,15 +70,19 @@ def quantize(
     levels = _snap_alpha(alpha, small_alpha, part(progress, 0.8, 0.95))
     if transparent.any():
         levels = np.where(transparent[labels], np.float32(0), np.float32(1) if levels is None else levels)
+    progress(0.95)
     shown = np.bincount(labels.reshape(-1) if levels is None else labels[levels > 0], minlength=len(colors))
     source_height, source_width = (image if reference is None else reference).shape[:2]
     palette = Palette(_by_area(table, shown), source_width, source_height)
+    progress(0.97)
+    gradients = has_gradients(source.rgb)
+    progress(1.0)
     return Snapped(
         table[labels],
         levels,
         palette,
         _background(labels, levels, table),
-        has_gradients(source.rgb),
+        gradients,
         source.compressed,
         tuple(color for color in request.fixed if color not in palette.colors),
     )

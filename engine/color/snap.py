@@ -30,9 +30,7 @@ def snap_labels(
     """
     size = image.shape[1], image.shape[0]
     sets, _ = allowed_colors(source.rgb, palette, source.tolerances, part(progress, 0, 0.2))
-    kinds, kind = np.unique(sets, return_inverse=True)
-    progress(0.2)
-    indices = kind.reshape(sets.shape).astype(np.int32)
+    kinds, indices = _kinds(sets, part(progress, 0.2, 0.25))
     spread = np.asarray(cv2.resize(indices, size, interpolation=cv2.INTER_NEAREST), np.int32)
     lone = kinds & (kinds - np.uint32(1)) == 0
     only = np.zeros(len(kinds), np.uint8)
@@ -48,6 +46,21 @@ def snap_labels(
         labels = np.asarray(cv2.medianBlur(labels, cleanup | 1), np.uint8)
     progress(1.0)
     return labels
+
+
+def _kinds(sets: NDArray[np.uint32], progress: Progress) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """The distinct sets, ascending, and the index of each pixel's among them."""
+    rows = max(1, _CHUNK // sets.shape[1])
+    starts = range(0, len(sets), rows)
+    found = np.zeros(0, np.uint32)
+    for top in starts:
+        progress(0.5 * top / len(sets))
+        found = np.union1d(found, sets[top : top + rows])
+    indices = np.empty(sets.shape, np.int32)
+    for top in starts:
+        progress(0.5 + 0.5 * top / len(sets))
+        indices[top : top + rows] = np.searchsorted(found, sets[top : top + rows])
+    return found, indices
 
 
 def _decide(
