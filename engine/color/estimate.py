@@ -2,7 +2,6 @@
 
 from itertools import combinations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
