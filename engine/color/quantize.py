@@ -57,7 +57,8 @@ def quantize(
     original = image if own else reference
     height, width = original.shape[:2]
     small_alpha = resize_alpha(alpha, width, height)
-    source = read_source(bleed_colors(original, small_alpha))
+    original = bleed_colors(original, small_alpha)
+    source = read_source(original)
     visible = None if small_alpha is None else np.asarray(small_alpha >= _FAINT)
     progress(0.1)
     colors = estimate_colors(source, visible, request.count, part(progress, 0.1, 0.25))
@@ -75,7 +76,7 @@ def quantize(
     source_height, source_width = (image if reference is None else reference).shape[:2]
     palette = Palette(_by_area(table, shown), source_width, source_height)
     progress(0.97)
-    gradients = has_gradients(source.rgb)
+    gradients = has_gradients(original)
     progress(1.0)
     return Snapped(
         table[labels],

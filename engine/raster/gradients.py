@@ -5,24 +5,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 _EDGE = 24  # bytes of difference in a 3 x 3 window that make an edge
-_CLEAR = 6  # pixels from an edge where its blur has ended
-_BLUR = 2.0  # pixels: calms compression ripples, leaves ramps
-_SLOPE = 0.25  # bytes per pixel: a ramp over 1000 px still reaches the other end of the scale
+_BLOCK = 16  # pixels: JPEG's chroma blocks; what rings beside an edge stays inside the edge's own block
+_SLOPE = 0.05  # bytes per pixel
 _SHARE = 0.05
 
 
 def gradient_share(rgb: NDArray[np.uint8]) -> float:
-    """Share (0..1) of the area away from edges on which colour changes steadily. rgb: (H, W, 3)."""
+    """Share (0..1) of neighbouring blocks without edges between which the mean colour changes. rgb: (H, W, 3)."""
+    height, width = rgb.shape[:2]
+    block = int(np.clip(min(height, width) // 16, 4, _BLOCK))
+    rows, columns = height // block, width // block
+    if min(rows, columns) < 2:
+        return 0.0
     window = np.ones((3, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(rgb, window), cv2.erode(rgb, window)).max(axis=2)
-    clear = cv2.distanceTransform((spread < _EDGE).astype(np.uint8), cv2.DIST_L2, 3) > _CLEAR
-    if not clear.any():
-        return 0.0
-    smooth = cv2.GaussianBlur(rgb.astype(np.float32), (0, 0), _BLUR)
-    slope = np.hypot(cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)) / 32
-    return float((slope.reshape(*rgb.shape[:2], -1).max(axis=2)[clear] > _SLOPE).mean())
+    tiles = (rows, block, columns, block)
+    still = spread[: rows * block, : columns * block].reshape(tiles).max(axis=(1, 3)) < _EDGE
+    means = rgb[: rows * block, : columns * block].reshape(*tiles, 3).mean(axis=(1, 3), dtype=np.float32)
+    changes, pairs = 0, 0
+    for axis in (0, 1):
+        both = still & np.roll(still, -1, axis=axis)
+        step = np.abs(np.roll(means, -1, axis=axis) - means).max(axis=2) > _SLOPE * block
+        inside = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))
+        changes += int((both & step)[inside].sum())
+        pairs += int(both[inside].sum())
+    return changes / pairs if pairs else 0.0
 
 
 def has_gradients(rgb: NDArray[np.uint8]) -> bool:
-    """True when ramps fill at least a twentieth of the area away from edges; flat two-colour art has none."""
+    """True when colour changes between a twentieth of such blocks; flat two-colour art has no change at all."""
     return gradient_share(rgb) >= _SHARE
