@@ -53,8 +53,7 @@ def quantize(
     is read too where it was shrunk: it has every colour and less to look at.
     cleanup: median window in pixels of the reference, 0..4; -1 = by need.
     """
-    own = reference is None or reference.size > image.size
-    original = image if own else reference
+    original = image if reference is None or reference.size > image.size else reference
     height, width = original.shape[:2]
     small_alpha = resize_alpha(alpha, width, height)
     original = bleed_colors(original, small_alpha)

@@ -180,7 +180,7 @@ def _tip(shape: Outline, run: Run, following: Run, gap: int) -> NDArray[np.float
     between = shape.points[(run.last + np.arange(gap + 1)) % count]
     if meeting is None:
         # The same line goes on, or a step lower than the blur: one point joins them.
-        offset = abs(float(np.cross(run.direction, following.origin - run.origin)))
+        offset = float(np.linalg.norm(following.origin - _onto(run, following.origin)))
         return between.mean(axis=0) if offset < 0.3 and run.direction @ following.direction > 0 else None
     sharpness = max(0.35, float(np.sqrt((1 + run.direction @ following.direction) / 2)))
     return meeting if np.linalg.norm(between - meeting, axis=1).min() <= APEX / sharpness else None

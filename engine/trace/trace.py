@@ -87,10 +87,13 @@ def _by_layers(labelled: Labelled, options: TraceOptions, detail: float, progres
     opaque = [opacity == 1 for opacity in labelled.opacities]
     opaque += [False] * (EMPTY + 1 - len(opaque))
     order = painting_order(label, regions.area, opaque)
-    plates = list(layers(regions, label, order, opaque, EMPTY, max(1, round(_UNDERLAP * detail))))
+    plates: list[Layer] = []
+    for plate in layers(regions, label, order, opaque, EMPTY, max(1, round(_UNDERLAP * detail))):
+        plates.append(plate)
+        progress(0.2 + 0.1 * len(plates) / len(order))
     keywords = {**options.vtracer(detail), "colormode": "binary", "filter_speckle": 0}
     stencils = [np.where(plate.mask, np.uint8(0), np.uint8(255)) for plate in plates]
-    drawn = run_vtracer(stencils, keywords, part(progress, 0.2, 0.5))
+    drawn = run_vtracer(stencils, keywords, part(progress, 0.3, 0.5))
     result = []
     for number, (plate, svg) in enumerate(zip(plates, drawn, strict=True)):
         step = part(progress, 0.5 + 0.5 * number / len(plates), 0.5 + 0.5 * (number + 1) / len(plates))

@@ -39,7 +39,10 @@ def run_vtracer(images: Sequence[NDArray[np.uint8]], options: dict[str, Any], pr
     if not images:
         return []
     with tempfile.TemporaryDirectory(prefix="vectrahub-") as folder:
-        jobs = [_job(Path(folder), number, image, options) for number, image in enumerate(images)]
+        jobs = []
+        for number, image in enumerate(images):
+            progress(0.0)
+            jobs.append(_job(Path(folder), number, image, options))
         with (Path(folder) / "errors.txt").open("w+b") as errors:
             # Run in the empty folder: `-c` puts the working directory on the module path.
             child = subprocess.Popen(

@@ -63,7 +63,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 def png_header(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 def colors_at(drawn: np.ndarray) -> tuple[Any, Any, Any]:
@@ -92,7 +97,9 @@ def test_broken_files_are_refused_before_anything_runs(host: RunningHost, kind: 
     flipped = bytearray(whole)
     flipped[len(flipped) // 2] ^= 0xFF
     files = {"cut": whole[:150], "text": b"hello", "empty": b"", "flipped bits": bytes(flipped)}
-    name = save(host, f"broken {kind}.png", files.get(kind) or (png_header(100_000, 100_000) if kind == "bomb" else b""))
+    name = save(
+        host, f"broken {kind}.png", files.get(kind) or (png_header(100_000, 100_000) if kind == "bomb" else b"")
+    )
     started = time.monotonic()
     answer = post(host, workflow(name))
     if answer.status_code == 200:
@@ -108,7 +115,7 @@ def test_broken_files_are_refused_before_anything_runs(host: RunningHost, kind: 
 
 
 def kinds() -> dict[str, tuple[str, Image.Image, dict[str, Any]]]:
-    grey16 = Image.fromarray((np.asarray(picture("L"), np.uint16) * 257))
+    grey16 = Image.fromarray(np.asarray(picture("L"), np.uint16) * 257)
     palette = picture().quantize(8, dither=Image.Dither.NONE)
     turned = Image.Exif()
     turned[0x0112] = 6  # shown turned by 90 degrees to the right
@@ -121,7 +128,11 @@ def kinds() -> dict[str, tuple[str, Image.Image, dict[str, Any]]]:
         "cmyk": ("jpg", picture("CMYK"), {"quality": 92}),
         "palette": ("png", palette, {}),
         "palette webp": ("webp", picture(), {"lossless": True}),
-        "animated": ("gif", picture().quantize(8, dither=Image.Dither.NONE), {"save_all": True, "append_images": [other]}),
+        "animated": (
+            "gif",
+            picture().quantize(8, dither=Image.Dither.NONE),
+            {"save_all": True, "append_images": [other]},
+        ),
         "turned": ("jpg", picture().transpose(Image.Transpose.ROTATE_90), {"exif": turned, "quality": 92}),
     }
 
@@ -171,7 +182,9 @@ def test_tiny_and_thin(host: RunningHost, size: tuple[int, int]) -> None:
 
 
 def test_40_megapixels_shrink_to_the_asked_for(host: RunningHost) -> None:
-    name = save(host, "large.png", picture(size=(96, 64)).resize((7746, 5164), Image.Resampling.NEAREST), compress_level=1)
+    name = save(
+        host, "large.png", picture(size=(96, 64)).resize((7746, 5164), Image.Resampling.NEAREST), compress_level=1
+    )
     outcome = run(host, workflow(name), 120)
     assert outcome.report("Upscale")["size_in"] == [7746, 5164]
     assert b'viewBox="0 0 7746 5164"' in outcome.svgs[0]

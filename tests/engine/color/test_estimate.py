@@ -49,7 +49,9 @@ def test_thin_lines_have_their_colour(width, color):
 @pytest.mark.parametrize("quality", [None, 80])
 def test_edges_add_no_colour_between(quality):
     """Black on white: every grey of an edge is a mixture."""
-    circles = "".join(f'<circle cx="{x}" cy="{y}" r="{4 + (x + y) % 9}"/>' for x in (20, 64, 100) for y in (24, 60, 104))
+    circles = "".join(
+        f'<circle cx="{x}" cy="{y}" r="{4 + (x + y) % 9}"/>' for x in (20, 64, 100) for y in (24, 60, 104)
+    )
     rgb = drawing(circles, 256)
     found = colors_of(rgb if quality is None else jpeg(rgb, quality))
     assert len(found) == 2 and gaps(found, ("#FFFFFF", "#000000")).max() < 2.5
@@ -64,7 +66,8 @@ def test_the_asked_for_number_is_a_limit(count):
 
 def test_never_more_than_32():
     patches = "".join(
-        f'<rect x="{8 * (k % 16)}" y="{8 * (k // 16)}" width="8" height="8" fill="hsl({k * 37 % 360},90%,{25 + k % 5 * 12}%)"/>'
+        f'<rect x="{8 * (k % 16)}" y="{8 * (k // 16)}" width="8" height="8" '
+        f'fill="hsl({k * 37 % 360},90%,{25 + k % 5 * 12}%)"/>'
         for k in range(256)
     )
     assert len(colors_of(drawing(patches, 512))) == 32

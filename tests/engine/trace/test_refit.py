@@ -15,7 +15,12 @@ def lattice(mask: np.ndarray) -> list[np.ndarray]:
     """The closed polygons of pixel corners around a mask (H, W) bool, holes included, each corner once."""
     tall = np.pad(mask, 1)
     step: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for dy, dx, first, second in ((-1, 0, (0, 0), (1, 0)), (1, 0, (1, 1), (0, 1)), (0, -1, (0, 1), (0, 0)), (0, 1, (1, 0), (1, 1))):
+    for dy, dx, first, second in (
+        (-1, 0, (0, 0), (1, 0)),
+        (1, 0, (1, 1), (0, 1)),
+        (0, -1, (0, 1), (0, 0)),
+        (0, 1, (1, 0), (1, 1)),
+    ):
         inside = tall & ~np.roll(tall, (-dy, -dx), axis=(0, 1))
         for y, x in np.argwhere(inside):
             step.setdefault((x - 1 + first[0], y - 1 + first[1]), []).append((x - 1 + second[0], y - 1 + second[1]))
