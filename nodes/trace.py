@@ -57,7 +57,7 @@ class VTracerTrace(io.ComfyNode):
                     min=-1.0,
                     max=2.0,
                     step=0.05,
-                    tooltip="How far, in pixels of the original, a redrawn outline may be off. -1 = by route (0.3, illustration 0.35).",
+                    tooltip="How far, in pixels of the original, an outline may be off. -1 = by route, 0.3 to 0.35.",
                 ),
                 io.Float.Input(
                     "filter_speckle",

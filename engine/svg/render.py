@@ -1,6 +1,7 @@
 """A drawing as pixels."""
 
 from collections.abc import Sequence
+from xml.etree.ElementTree import Element
 
 import cv2
 import numpy as np
@@ -8,18 +9,23 @@ import resvg_py
 from numpy.typing import NDArray
 
 from ..errors import BadInput, EngineFailure, MissingPart
+from ..progress import Progress, part, silent
 from .safe import parse_svg, serialize
-from .viewport import viewport_of
+from .viewport import Box, viewport_of
 
 RENDERERS = ("resvg", "cairosvg")
 MAX_PIXELS = 50_000_000  # an allocation that fails ends the whole process inside resvg
+_BAND_PIXELS = 1_500_000  # about 0.15 s of drawing and coding
 
 
-def render(svg: bytes, width: int, height: int, renderer: str = "resvg") -> NDArray[np.uint8]:
+def render(
+    svg: bytes, width: int, height: int, renderer: str = "resvg", progress: Progress = silent
+) -> NDArray[np.uint8]:
     """Draw `svg`, stretched to exactly `width` x `height`, on nothing.
 
     Returns (height, width, 4) uint8, sRGB with straight alpha. The drawing is sanitised first. The
-    renderer holds Python's lock while it draws (12 MP: about 1 s), so it cannot be cancelled midway.
+    renderer holds Python's lock while it draws, so a large picture is drawn in bands, between which
+    it can be cancelled; a drawing with percentages, which depend on the whole canvas, is drawn at once.
     Raises BadInput (unsafe or broken drawing, size), MissingPart (cairosvg), EngineFailure.
     """
     if width < 1 or height < 1 or width * height > MAX_PIXELS:
@@ -31,19 +37,33 @@ def render(svg: bytes, width: int, height: int, renderer: str = "resvg") -> NDAr
         )
     root = parse_svg(svg)
     box = viewport_of(root).box
+    rows = height if b"%" in svg else max(1, _BAND_PIXELS // width)
+    bands = []
+    for top in range(0, height, rows):
+        bands.append(_band(root, box, (width, height), (top, min(top + rows, height)), renderer))
+        progress(min(top + rows, height) / height)
+    return bands[0] if len(bands) == 1 else np.concatenate(bands)
+
+
+def _band(root: Element, box: Box, size: tuple[int, int], span: tuple[int, int], renderer: str) -> NDArray[np.uint8]:
+    """Rows span[0] to span[1] of the drawing at `size` (width, height)."""
+    (width, height), (top, bottom) = size, span
+    shown = (box[0], box[1] + box[3] * top / height, box[2], box[3] * (bottom - top) / height)
     root.attrib |= {
         "width": str(width),
-        "height": str(height),
-        "viewBox": " ".join(f"{value:.12g}" for value in box),
+        "height": str(bottom - top),
+        "viewBox": " ".join(f"{value:.12g}" for value in shown),
         "preserveAspectRatio": "none",
     }
     image = _decode(_encode_png(serialize(root), renderer))
-    if image.shape != (height, width, 4):
-        raise EngineFailure(f"{renderer} drew {image.shape} instead of {(height, width, 4)}")
+    if image.shape != (bottom - top, width, 4):
+        raise EngineFailure(f"{renderer} drew {image.shape} instead of {(bottom - top, width, 4)}")
     return image
 
 
-def render_to_width(svgs: Sequence[bytes], width: int, renderer: str = "resvg") -> list[NDArray[np.uint8]]:
+def render_to_width(
+    svgs: Sequence[bytes], width: int, renderer: str = "resvg", progress: Progress = silent
+) -> list[NDArray[np.uint8]]:
     """Draw several drawings at one width, 0 = each at its own; the height follows the drawing.
 
     Raises BadInput when there is none or when they do not all come out in one size.
@@ -56,7 +76,10 @@ def render_to_width(svgs: Sequence[bytes], width: int, renderer: str = "resvg") 
             limit="drawings of one size",
             remedy="Render them one by one, or give them one size first.",
         )
-    return [render(svg, *size, renderer) for svg, size in zip(svgs, sizes, strict=True)]
+    return [
+        render(svg, *size, renderer, part(progress, index / len(svgs), (index + 1) / len(svgs)))
+        for index, (svg, size) in enumerate(zip(svgs, sizes, strict=True))
+    ]
 
 
 def _size(svg: bytes, width: int) -> tuple[int, int]:

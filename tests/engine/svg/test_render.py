@@ -54,3 +54,16 @@ def test_cairosvg_is_named_when_absent(monkeypatch: pytest.MonkeyPatch) -> None:
         render(CARD, 4, 4, "cairosvg")
     with pytest.raises(BadInput):
         render(CARD, 4, 4, "chrome")
+
+
+def test_bands_of_a_large_picture_are_the_picture():
+    body = "".join(
+        f'<circle cx="{7 * i}" cy="{5 * i}" r="{3 + i}" fill="#{i:02x}{9 * i % 256:02x}40"/>' for i in range(1, 40)
+    )
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 200">{body}</svg>'.encode()
+    steps: list[float] = []
+    banded = render(drawing, 2400, 1600, progress=steps.append)
+    whole = render(drawing.replace(b"<circle", b'<g id="%"/><circle', 1), 2400, 1600)
+    assert len(steps) > 2 and steps[-1] == 1
+    apart = np.abs(over_ground(banded).astype(int) - over_ground(whole)).max(axis=2)
+    assert (apart > 2).mean() < 1e-3 and apart.max() < 64  # resvg's edges depend a little on the canvas
