@@ -14,6 +14,7 @@ from .paint import hex_color
 from .path import Contour
 
 GROUND_SHARE = 0.75  # of the border that the ground must cover: more than a sky, less than a subject cut off leaves
+ONE_PART = 0.4  # of the border, by a single part: four squares that fill a picture are no ground
 _SAME = 10  # largest difference of a channel (0..255) between shapes of one ground
 _OPAQUE = 250
 _LAYERS = 16  # grounds upon grounds
@@ -25,7 +26,7 @@ def remove_background(items: list[Painted], grid: Grid, draw: Draw) -> tuple[lis
 
     draw: renders shapes to (H, W, 4) uint8, straight alpha. A part is ground when it has the colour of at
     least GROUND_SHARE of the border, is opaque, touches the border and lies on nothing that stays; together
-    the parts must cover GROUND_SHARE of the border. Islands in the ground's holes stay. Returns the shapes
+    the parts must cover GROUND_SHARE of the border, and one of them ONE_PART. Islands in the ground's holes stay. Returns the shapes
     and what happened; a drawing that is nothing but ground is kept whole.
     """
     left, removed = items, []
@@ -56,7 +57,7 @@ def _border_color(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 def _without(items: list[Painted], color: NDArray[np.uint8], grid: Grid) -> list[Painted] | None:
     kept: list[tuple[Painted, int]] = []
-    ground = 0
+    ground, largest = 0, 0.0
     for item in items:
         if not _may_be_ground(item, color):
             kept.append((item, grid.touched(item).cells))
@@ -70,6 +71,7 @@ def _without(items: list[Painted], color: NDArray[np.uint8], grid: Grid) -> list
                     kept = [(below, mask) for below, mask in kept if mask & ~cells or not mask & inner]
                 if not any(mask & grid.inner(part) for _, mask in kept):
                     ground |= cells
+                    largest = max(largest, share_of(cells, grid.ring))
                     continue
             stay.extend(part)
         if len(stay) == len(item.contours):
@@ -77,7 +79,7 @@ def _without(items: list[Painted], color: NDArray[np.uint8], grid: Grid) -> list
         elif stay:
             rest = replace(item, contours=tuple(stay), tag="path", numbers=())
             kept.append((rest, grid.touched(rest).cells))
-    if share_of(ground, grid.ring) < GROUND_SHARE:
+    if share_of(ground, grid.ring) < GROUND_SHARE or largest < ONE_PART:
         return None
     return [item for item, _ in kept]
 

@@ -51,6 +51,18 @@ def test_ground_in_two_halves() -> None:
     assert done.background == "removed: #FFFFFF" and b"#FF0000" in done.svg
 
 
+def test_a_subject_cut_off_by_the_border_leaves_a_ground() -> None:
+    subject = '<path d="M30 100V60L0 50V40h100v10L70 60v40z" fill="#E30613"/>'
+    done = finish(svg(GROUND, subject))
+    assert done.background == "removed: #FFFFFF" and not render(done.svg, 100, 100)[5, 50].any()
+
+
+def test_four_squares_that_fill_the_picture_are_no_ground() -> None:
+    squares = "".join(f'<path d="M{x} {y}h48v48h-48z" fill="#0078D4"/>' for x in (0, 52) for y in (0, 52))
+    done = finish(svg(GROUND, squares))
+    assert render(done.svg, 100, 100)[20, 20, 3] == 255
+
+
 @pytest.mark.parametrize(
     "parts",
     [
