@@ -14,7 +14,7 @@ from .paint import hex_color
 from .path import Contour
 
 GROUND_SHARE = 0.75  # of the border that the ground must cover: more than a sky, less than a subject cut off leaves
-ONE_PART = 0.4  # of the border, by a single part: four squares that fill a picture are no ground
+ONE_PART = 0.4  # of the border, in one piece: a cross over the whole picture lies on a field, not on a ground
 _SAME = 10  # largest difference of a channel (0..255) between shapes of one ground
 _OPAQUE = 250
 _LAYERS = 16  # grounds upon grounds
@@ -26,7 +26,7 @@ def remove_background(items: list[Painted], grid: Grid, draw: Draw) -> tuple[lis
 
     draw: renders shapes to (H, W, 4) uint8, straight alpha. A part is ground when it has the colour of at
     least GROUND_SHARE of the border, is opaque, touches the border and lies on nothing that stays; together
-    the parts must cover GROUND_SHARE of the border, and one of them ONE_PART. Islands in the ground's holes stay. Returns the shapes
+    the parts must cover GROUND_SHARE of the border, and ONE_PART of it in one visible piece. Islands in the ground's holes stay. Returns the shapes
     and what happened; a drawing that is nothing but ground is kept whole.
     """
     left, removed = items, []
@@ -45,19 +45,25 @@ def remove_background(items: list[Painted], grid: Grid, draw: Draw) -> tuple[lis
 
 
 def _border_color(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    ring = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    ring = _ring(picture)
     opaque = ring[ring[:, 3] >= _OPAQUE, :3]
     if len(opaque) < GROUND_SHARE * len(ring):
         return None
     colors, counts = np.unique(opaque, axis=0, return_counts=True)
     color = colors[counts.argmax()]
-    alike = np.abs(opaque.astype(int) - color).max(axis=1) <= _SAME
-    return color if alike.sum() >= GROUND_SHARE * len(ring) else None
+    alike = (np.abs(picture[..., :3].astype(np.int16) - color).max(axis=2) <= _SAME) & (picture[..., 3] >= _OPAQUE)
+    pieces = np.bincount(_ring(np.asarray(cv2.connectedComponents(alike.astype(np.uint8))[1])))[1:]
+    whole = pieces.sum() >= GROUND_SHARE * len(ring) and pieces.max() >= ONE_PART * len(ring)
+    return color if whole else None
+
+
+def _ring(plane: NDArray) -> NDArray:
+    return np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
 
 
 def _without(items: list[Painted], color: NDArray[np.uint8], grid: Grid) -> list[Painted] | None:
     kept: list[tuple[Painted, int]] = []
-    ground, largest = 0, 0.0
+    ground = 0
     for item in items:
         if not _may_be_ground(item, color):
             kept.append((item, grid.touched(item).cells))
@@ -71,7 +77,6 @@ def _without(items: list[Painted], color: NDArray[np.uint8], grid: Grid) -> list
                     kept = [(below, mask) for below, mask in kept if mask & ~cells or not mask & inner]
                 if not any(mask & grid.inner(part) for _, mask in kept):
                     ground |= cells
-                    largest = max(largest, share_of(cells, grid.ring))
                     continue
             stay.extend(part)
         if len(stay) == len(item.contours):
@@ -79,7 +84,7 @@ def _without(items: list[Painted], color: NDArray[np.uint8], grid: Grid) -> list
         elif stay:
             rest = replace(item, contours=tuple(stay), tag="path", numbers=())
             kept.append((rest, grid.touched(rest).cells))
-    if share_of(ground, grid.ring) < GROUND_SHARE or largest < ONE_PART:
+    if share_of(ground, grid.ring) < GROUND_SHARE:
         return None
     return [item for item, _ in kept]
 
