@@ -26,8 +26,8 @@ def remove_background(items: list[Painted], grid: Grid, draw: Draw) -> tuple[lis
 
     draw: renders shapes to (H, W, 4) uint8, straight alpha. A part is ground when it has the colour of at
     least GROUND_SHARE of the border, is opaque, touches the border and lies on nothing that stays; together
-    the parts must cover GROUND_SHARE of the border, and ONE_PART of it in one visible piece. Islands in the ground's holes stay. Returns the shapes
-    and what happened; a drawing that is nothing but ground is kept whole.
+    the parts must cover GROUND_SHARE of the border, and ONE_PART of it in one visible piece. Islands in the
+    ground's holes stay. Returns the shapes and what happened; a drawing that is nothing but ground is kept whole.
     """
     left, removed = items, []
     for _ in range(_LAYERS):
