@@ -211,6 +211,11 @@ def test_a_private_host_that_cannot_start_says_why(host_config: HostConfig, tmp_
     assert time.monotonic() - started < 30
 
 
+def _hear_interrupts() -> None:
+    # A shell starts its background jobs with interrupts ignored, and tests may be such a job.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class CliRun:
     """The command line in the background; its JSON lines as they come."""
 
@@ -222,6 +227,7 @@ class CliRun:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hear_interrupts,
         )
         self._lines: queue.Queue[dict[str, object] | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
