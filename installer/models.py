@@ -1,60 +1,14 @@
-"""The catalogue of weights (models.toml): list, get, check."""
+"""The commands for the weights: list, get, check."""
 
 import argparse
-import os
-import shutil
-import subprocess
 import sys
-from dataclasses import dataclass, fields
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from .cache import PACK, InstallError, cache_folder, file_sha256
+from .cache import InstallError, cache_folder
+from .catalogue import CONVERTED, Weights, read_catalogue
+from .get import get
 from .host import read_host
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One entry of models.toml; see the head of that file."""
-
-    key: str
-    file: str
-    folder: str
-    size: int
-    sha256: str
-    licence: str
-    origin: str
-    repo: str
-    path: str
-    revision: str
-    purpose: str
-    without: str
-
-    def place(self, models: Path) -> Path:
-        """Where the file belongs under the host's models folder."""
-        return models / self.folder / self.file
-
-
-def read_catalogue(file: Path = PACK / "models.toml") -> dict[str, Weights]:
-    """Key -> entry. Raises InstallError for a damaged catalogue."""
-    tables = _toml(file)
-    wanted = {field.name for field in fields(Weights)} - {"key"}
-    for key, table in tables.items():
-        if set(table) != wanted:
-            raise InstallError(f"{file}: entry {key} lacks or adds {sorted(set(table) ^ wanted)}.")
-    return {key: Weights(key=key, **table) for key, table in tables.items()}
-
-
-def _toml(file: Path) -> dict[str, dict[str, Any]]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ImportError:
-            raise InstallError(f"Python 3.10 needs one package more: {sys.executable} -m pip install tomli") from None
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+from .states import absent, states, worst
 
 
 def models_folder(chosen: Path | None) -> Path:
@@ -67,18 +21,6 @@ def models_folder(chosen: Path | None) -> Path:
     if prepared := read_host(cache_folder()):
         return Path(prepared["base"]) / "models"
     raise InstallError("No ComfyUI is known here. Run: python install.py host, or give --models-dir DIR")
-
-
-def state(weights: Weights, models: Path) -> str:
-    """One of "missing", "whole", "damaged", or "present" if no hash is on record to judge it by."""
-    place = weights.place(models)
-    if not place.is_file():
-        return "missing"
-    if place.stat().st_size != weights.size:
-        return "damaged"
-    if not weights.sha256:
-        return "present"
-    return "whole" if file_sha256(place) == weights.sha256 else "damaged"
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -111,57 +53,40 @@ def _list(options: argparse.Namespace) -> int:
     except InstallError:
         models = None
     for weights in read_catalogue().values():
-        here = bool(models) and weights.place(models).is_file()
-        print(f"{weights.key}  [{'here' if here else 'missing'}]")
-        print(f"  {weights.folder}/{weights.file}, {weights.size / 1e6:.0f} MB, {weights.licence}")
-        print(f"  from {weights.repo} (made by {weights.origin})")
+        away = absent(weights, models) if models else list(weights.files)
+        here = "here" if not away else "missing" if len(away) == len(weights.files) else "incomplete"
+        print(f"{weights.key}  [{here}]")
+        print(f"  {_shown(weights)}, {weights.licence}")
+        print(f"  from {' and '.join(dict.fromkeys(file.repo for file in weights.files))} (made by {weights.origin})")
         print(f"  for: {weights.purpose}")
         print(f"  without it: {weights.without}")
-        if not here:
+        if weights.convert:
+            twice = sum(file.size for file in weights.files if file.name == weights.convert)
+            room = f"{(weights.size + twice) / 1e9:.1f} GB"
+            print(f"  room while it is fetched: about {room}; {weights.convert} becomes {CONVERTED}, then is removed")
+        if away:
             print(f"  get it: python install.py models get {weights.key}")
     return 0
 
 
+def _shown(weights: Weights) -> str:
+    if weights.single:
+        return f"{weights.folder}/{weights.files[0].name}, {weights.size / 1e6:.0f} MB"
+    size = f"{weights.size / 1e9:.1f} GB" if weights.size >= 1e9 else f"{weights.size / 1e6:.0f} MB"
+    return f"{weights.folder}/ ({len(weights.files)} files), {'' if weights.exact else 'about '}{size}"
+
+
 def _check(options: argparse.Namespace) -> int:
     models = models_folder(options.models_dir)
-    states = {weights.key: state(weights, models) for weights in _chosen(options.key)}
+    found = {weights.key: states(weights, models) for weights in _chosen(options.key)}
     print(f"in {models}:")
-    for key, found in states.items():
-        print(f"  {key}: {found}")
-    return 0 if set(states.values()) <= {"whole", "present"} else 1
+    for key, files in found.items():
+        verdict = worst(files)
+        others = "; ".join(f"{name} is {state}" for name, state in files.items() if state != verdict)
+        print(f"  {key}: {verdict}{f' ({others})' if others else ''}")
+    return 0 if {worst(files) for files in found.values()} <= {"whole", "present"} else 1
 
 
 def _get(options: argparse.Namespace) -> int:
     (weights,) = _chosen(options.key)
-    models = models_folder(options.models_dir)
-    place = weights.place(models)
-    found = state(weights, models)
-    if found in ("whole", "present"):
-        print(f"{place} is {found}")
-        return 0
-    if found == "damaged":
-        raise InstallError(f"{place} is not the file on record. Move it away, then run this again.")
-    if not find_spec("huggingface_hub"):
-        return _get_elsewhere(weights, models)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(place.parent).free
-    if free < weights.size:
-        need = f"{weights.size / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
-        raise InstallError(f"No room for {weights.file} in {place.parent}: {need}. Free some, or give --models-dir DIR")
-    from .download import download
-
-    digest = download(weights, place)
-    if not weights.sha256:
-        print(f"hash not on record; it is {digest}")
-    print(f"{place} is whole ({weights.licence}; {weights.purpose})")
-    return 0
-
-
-def _get_elsewhere(weights: Weights, models: Path) -> int:
-    """Runs the same command by the host's interpreter, which has huggingface_hub."""
-    prepared = read_host(cache_folder())
-    if prepared is None or os.path.abspath(prepared["python"]) == os.path.abspath(sys.executable):
-        remedy = f"{sys.executable} -m pip install huggingface_hub"
-        raise InstallError(f"huggingface_hub is not installed here. Run: {remedy}")
-    command = [prepared["python"], str(PACK / "install.py"), "models", "get", weights.key, "--models-dir", str(models)]
-    return subprocess.run(command, check=False).returncode
+    return get(weights, models_folder(options.models_dir))

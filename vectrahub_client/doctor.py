@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ else:
     import tomli as tomllib
 
 _CATALOGUE = Path(__file__).resolve().parent.parent / "models.toml"
+_CONVERTED = "model.safetensors"  # what install.py makes of a checkpoint
 
 
 def examine(client: Client, catalogue: Path = _CATALOGUE) -> dict[str, Any]:
@@ -70,15 +71,30 @@ def _read_catalogue(path: Path) -> Mapping[str, Mapping[str, Any]]:
     if not path.is_file():
         return {}
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {key: entry for key, entry in data.items() if isinstance(entry, Mapping) and "file" in entry}
+    return {key: entry for key, entry in data.items() if isinstance(entry, Mapping) and "folder" in entry}
 
 
 def _weight(client: Client, key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    listed = client.get(f"models/{entry.get('folder', '')}") or []
-    names = {str(name).replace("\\", "/").rsplit("/", 1)[-1] for name in listed}
-    shown = {name: entry.get(name) for name in ("file", "folder", "size", "licence", "purpose", "without")}
-    present = str(entry["file"]).rsplit("/", 1)[-1] in names
-    return {"key": key, "present": present, **shown, "get": f"python install.py models get {key}"}
+    root, _, below = str(entry["folder"]).partition("/")
+    listed = client.get(f"models/{root}") or []  # None: a server that has no such folder
+    files = [file for source in entry.get("sources") or () for file in source["files"]]
+    shown: dict[str, Any] = {name: entry.get(name) for name in ("licence", "purpose", "without")}
+    if files:
+        shown["file"] = f"{below or root}/"
+        shown["size"] = sum(file.get("size") or file.get("about") or 0 for file in files)
+        # A server lists weights only; either form of them makes the folder usable.
+        wanted = [name for name in (_CONVERTED, entry.get("convert")) if name]
+    else:
+        shown |= {name: entry.get(name) for name in ("file", "size")}
+        wanted = [entry["file"]]
+    present = any(_is_listed("/".join(filter(None, (below, name))), listed) for name in wanted)
+    return {"key": key, "present": present, "folder": root, **shown, "get": f"python install.py models get {key}"}
+
+
+def _is_listed(wanted: str, listed: Iterable[object]) -> bool:
+    """Whether a path is among those of a server's folder, at its root or in a folder that a person made there."""
+    names = ("/" + str(name).replace("\\", "/") for name in listed)
+    return any(name.endswith("/" + wanted) for name in names)
 
 
 def _advice(report: Mapping[str, Any]) -> list[str]:

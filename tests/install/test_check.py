@@ -13,8 +13,8 @@ from .conftest import ROOT, Pack
 
 # What a ComfyUI 0.30.0 environment brings by its own requirements.txt, directly or beneath it.
 FROM_COMFYUI = {"PIL", "aiohttp", "comfy", "comfy_api", "comfy_execution", "folder_paths", "huggingface_hub"}
-FROM_COMFYUI |= {"nodes", "numpy", "safetensors", "scipy", "server", "spandrel", "torch", "tqdm", "transformers"}
-FROM_COMFYUI |= {"typing_extensions", "yaml"}
+FROM_COMFYUI |= {"nodes", "numpy", "safetensors", "scipy", "server", "spandrel", "tokenizers", "torch", "tqdm"}
+FROM_COMFYUI |= {"transformers", "typing_extensions", "yaml"}
 # Named in the error when they are absent; extras of pyproject.toml.
 OPTIONAL = {"cairosvg", "open_clip"}
 # For the one Python that lacks the module of the standard library.

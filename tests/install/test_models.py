@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vectrahub.installer.models import read_catalogue
+from vectrahub.installer.catalogue import read_catalogue
 
 from .conftest import Pack
 from .tiny_hub import TinyHub
@@ -47,7 +47,8 @@ def models(tmp_path: Path) -> Path:
 
 
 def hub_of(pack: Pack, content: bytes, etag: str | None = None):
-    hub = TinyHub(content, hashlib.sha256(content).hexdigest() if etag is None else etag)
+    digest = hashlib.sha256(content).hexdigest()
+    hub = TinyHub({"someone/tiny/weights/tiny.pth": (content, digest if etag is None else etag)})
     pack.settings["HF_ENDPOINT"] = hub.url
     return hub.running()
 
@@ -177,8 +178,36 @@ def test_a_command_that_needs_a_folder_says_how_to_name_one(pack):
     assert result.returncode == 1 and "--models-dir" in result.stderr
 
 
+def test_a_hub_that_offers_another_length_is_not_fetched_from(pack, models):
+    offer(pack, CONTENT, size=len(CONTENT) - 1)
+    with hub_of(pack, CONTENT, etag="not-a-hash") as hub:
+        result = get(pack, models)
+    assert result.returncode == 1 and "14 bytes, on record 13" in result.stderr
+    assert hub.ranges == [] and left_in(models) == []
+
+
+def test_what_arrived_whole_is_not_asked_for_again(pack, models):
+    offer(pack, CONTENT)
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    part = models / f"upscale_models/tiny.pth.{digest[:16]}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT)
+    with hub_of(pack, CONTENT) as hub:
+        assert get(pack, models).returncode == 0
+    assert hub.ranges == []
+    assert left_in(models) == ["tiny.pth"]
+
+
 def test_the_catalogue_is_pinned():
     for weights in read_catalogue().values():
-        assert len(weights.revision) == 40 and int(weights.revision, 16) >= 0
-        assert weights.sha256 == "" or (len(weights.sha256) == 64 and int(weights.sha256, 16) >= 0)
-        assert weights.size > 0 and weights.licence
+        for file in weights.files:
+            assert len(file.revision) == 40 and int(file.revision, 16) >= 0
+            assert file.sha256 == "" or (len(file.sha256) == 64 and int(file.sha256, 16) >= 0)
+            assert file.size > 0
+        assert weights.licence and len({file.name for file in weights.files}) == len(weights.files)
+
+
+def test_the_catalogue_says_what_a_licence_forbids():
+    catalogue = read_catalogue()
+    assert catalogue["omnisvg-8b"].licence == "Apache-2.0"
+    assert "non-commercial" in catalogue["omnisvg-4b"].licence
