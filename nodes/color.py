@@ -9,7 +9,7 @@ from ..engine.color.palette import MAX_COLORS, parse_request
 from ..engine.color.quantize import Snapped, quantize
 from ..host.convert import alphas_to_mask, images_to_pixels, mask_to_alphas, pixels_to_images, references_for
 from ..host.palette import PALETTE
-from ..host.progress import batch_progress, host_progress
+from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
 
 
@@ -85,7 +85,7 @@ class PaletteSnap(io.ComfyNode):
         pixels = images_to_pixels(image)
         alphas = mask_to_alphas(mask, pixels)
         originals = references_for(reference, pixels)
-        steps = batch_progress(host_progress(), len(pixels))
+        steps = batch_progress(HostProgress(), len(pixels))
         results = [
             quantize(rgb, alpha, original, request, cleanup, step)
             for rgb, alpha, original, step in zip(pixels, alphas, originals, steps, strict=True)

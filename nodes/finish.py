@@ -11,7 +11,7 @@ from ..engine.color.palette import Palette
 from ..engine.errors import BadInput
 from ..engine.svg.finish import MAX_DECIMALS, finish
 from ..host.convert import images_to_pixels, svg_to_texts, texts_to_svg
-from ..host.progress import batch_progress, host_progress
+from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class SVGFinish(io.ComfyNode):
         palettes = [palette] if palette is None or isinstance(palette, Palette) else list(palette)
         results: list[bytes] = []
         items = zip(texts, _each(sizes, texts, "pictures"), _each(palettes, texts, "palettes"), strict=True)
-        for (text, size, colors), progress in zip(items, batch_progress(host_progress(), len(texts)), strict=True):
+        for (text, size, colors), progress in zip(items, batch_progress(HostProgress(), len(texts)), strict=True):
             progress(0.0)
             done = finish(
                 text, background=background, decimals=precision, palette=colors.colors if colors else (), size=size

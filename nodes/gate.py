@@ -7,14 +7,15 @@ import torch
 from comfy_api.latest import io
 
 from ..engine.errors import BadInput
-from ..engine.svg.gate import Thresholds, Verdict, check
+from ..engine.svg.gate import Thresholds, Verdict, better, check
 from ..host.convert import images_to_pixels, mask_to_alphas, svg_to_texts, texts_to_svg
-from ..host.progress import host_progress
+from ..host.progress import HostProgress
 from ..host.report import StageReport, report_ui
 
 _AUTO, _ALWAYS, _NEVER = "auto", "always", "never"
 _NOT_CONNECTED = object()  # the host leaves inputs without a wire out; one that is not evaluated yet is None
 _DEFAULTS = Thresholds()
+_NOT_MADE = Verdict(False, "none", "No candidate was made; the report of the node that makes it says why.")
 
 
 class SVGQualityGate(io.ComfyNode):
@@ -110,8 +111,6 @@ class SVGQualityGate(io.ComfyNode):
         min_bytes: int = _DEFAULTS.min_bytes,
         max_shapes: int = _DEFAULTS.max_shapes,
     ) -> io.NodeOutput:
-        if candidate is None and fallback is None:
-            raise _nothing()
         report = StageReport("gate")
         limits = Thresholds(min_bytes, max_shapes, max_mean_de, min_ssim, max_coverage_error)
         tried = candidate if _tries(use_candidate, route) or fallback is None else None
@@ -119,11 +118,11 @@ class SVGQualityGate(io.ComfyNode):
         chosen: list[bytes] = []
         names: list[str] = []
         for index, pair in enumerate(zip(first, second, strict=True)):
-            name, verdict = _better(*pair)
+            name, verdict = better(*pair)
             source = candidate if name == "candidate" else fallback
             names.append(name)
             chosen.append(svg_to_texts(source)[index])  # pyright: ignore[reportArgumentType]
-            report.add(which=name, passed=verdict.passed, **_figures(*pair, verdict))
+            report.add(which=name, passed=verdict.passed, **_figures(tried is not None, *pair, verdict))
         which = names[0] if len(set(names)) == 1 else ",".join(names)
         text = report.json()
         return io.NodeOutput(texts_to_svg(chosen), which, text, ui=report_ui(text))
@@ -201,7 +200,7 @@ def _verdicts(
             limit=f"{len(pixels)}, one per image",
             remedy="Connect the images that the drawings were made from.",
         )
-    progress = host_progress()
+    progress = HostProgress()
     verdicts: list[Verdict | None] = []
     for text, rgb, alpha in zip(texts, pixels, mask_to_alphas(mask, pixels), strict=True):
         progress(len(verdicts) / len(pixels))
@@ -209,30 +208,12 @@ def _verdicts(
     return verdicts
 
 
-def _better(candidate: Verdict | None, fallback: Verdict | None) -> tuple[str, Verdict]:
-    if candidate is None and fallback is None:
-        raise _nothing()
-    if fallback is None or (candidate is not None and candidate.passed):
-        return "candidate", candidate  # pyright: ignore[reportReturnType]
-    if candidate is None or fallback.passed or fallback.distance <= candidate.distance:
-        return "fallback", fallback
-    return "candidate", candidate
-
-
-def _figures(candidate: Verdict | None, fallback: Verdict | None, chosen: Verdict) -> dict[str, object]:
-    tests = {"candidate": candidate, "fallback": fallback}
+def _figures(tried: bool, candidate: Verdict | None, fallback: Verdict | None, chosen: Verdict) -> dict[str, object]:
+    """What the report says of one image; tried: a candidate was asked for, so it says when there was none."""
+    tests = {"candidate": candidate or (_NOT_MADE if tried else None), "fallback": fallback}
     both = {
         name: {"passed": v.passed, "failed_test": v.failed_test, "reason": v.reason, **v.figures}
         for name, v in tests.items()
         if v is not None
     }
     return {"failed_test": chosen.failed_test, "reason": chosen.reason, **both}
-
-
-def _nothing() -> BadInput:
-    return BadInput(
-        "There is no drawing to choose from",
-        value="neither candidate nor fallback gave one",
-        limit="at least one of them",
-        remedy="Connect VTracerTrace to the fallback.",
-    )

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ..engine.networks.router import AUTO, METHODS, Routing, choose_route, forced_route
 from ..engine.networks.routes import ROUTES
 from ..host.convert import images_to_pixels, mask_to_alphas
-from ..host.progress import host_progress
+from ..host.progress import HostProgress
 from ..host.report import StageReport, report_ui
 from ..host.router import load_clip
 
@@ -67,7 +67,7 @@ class ClipRouter(io.ComfyNode):
         pixels = images_to_pixels(image)
         if force == _UNFORCED:
             pictures = list(zip(pixels, mask_to_alphas(mask, pixels), strict=True))
-            routing = choose_route(pictures, method, load_clip, host_progress())
+            routing = choose_route(pictures, method, load_clip, HostProgress())
         else:
             routing = forced_route(force, len(pixels))
         for figures in _figures(routing):

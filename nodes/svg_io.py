@@ -14,7 +14,7 @@ from ..engine.svg.render import RENDERERS, render_to_width, split_alpha
 from ..engine.svg.safe import MAX_BYTES, parse_svg, safe_bytes
 from ..engine.svg.viewport import viewport_of
 from ..host.convert import alphas_to_mask, pixels_to_images, svg_to_texts, texts_to_svg
-from ..host.progress import host_progress
+from ..host.progress import HostProgress
 from ..host.report import StageReport, report_ui
 from ..host.saving import save_results
 
@@ -99,7 +99,7 @@ class SVGRender(io.ComfyNode):
 
     @classmethod
     def execute(cls, svg: io.SVG.Type, width: int, renderer: str) -> io.NodeOutput:
-        pictures = render_to_width(svg_to_texts(svg), width, renderer, host_progress())
+        pictures = render_to_width(svg_to_texts(svg), width, renderer, HostProgress())
         colors, alphas = zip(*(split_alpha(picture) for picture in pictures), strict=True)
         return io.NodeOutput(pixels_to_images(colors), alphas_to_mask(alphas, colors))
 

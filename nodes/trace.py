@@ -10,7 +10,7 @@ from ..engine.trace.options import Hierarchy, Mode, trace_options
 from ..engine.trace.trace import trace
 from ..host.convert import images_to_pixels, mask_to_alphas, texts_to_svg
 from ..host.palette import PALETTE, Palettes, palette_for
-from ..host.progress import batch_progress, host_progress
+from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
 
 
@@ -186,7 +186,7 @@ class VTracerTrace(io.ComfyNode):
         pixels = images_to_pixels(image)
         alphas = mask_to_alphas(mask, pixels)
         texts = []
-        for index, step in enumerate(batch_progress(host_progress(), len(pixels))):
+        for index, step in enumerate(batch_progress(HostProgress(), len(pixels))):
             known = palette_for(palette, index)
             size = None if known is None else (known.source_width, known.source_height)
             traced = trace(pixels[index], alphas[index], options, size, step)

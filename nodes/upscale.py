@@ -8,7 +8,7 @@ from ..engine.networks.upscaler_choice import AUTO, LANCZOS, Choice, choose_upsc
 from ..host.convert import alphas_to_mask, floats_to_images, images_to_pixels, mask_to_alphas
 from ..host.memory import on_gpu
 from ..host.models import load_upscaler, upscaler_files
-from ..host.progress import batch_progress, host_progress
+from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
 
 
@@ -71,7 +71,7 @@ class ESRGAN12MP(io.ComfyNode):
         choice = choose_upscaler(upscaler, upscaler_files(), on_gpu())
         network = None if choice.file is None else load_upscaler(choice.file)
         results: list[Enlarged] = []
-        for rgb, alpha, progress in zip(pixels, alphas, batch_progress(host_progress(), len(pixels)), strict=True):
+        for rgb, alpha, progress in zip(pixels, alphas, batch_progress(HostProgress(), len(pixels)), strict=True):
             tile = results[-1].tile if results else TILE
             results.append(enlarge(rgb, alpha, megapixels, network, progress, tile))
             report.add(**_figures(choice, rgb.shape, results[-1]))

@@ -1,6 +1,7 @@
 """Whether a drawing is good enough to stand for a picture."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,26 @@ def check(
     if failures:
         return Verdict(False, *failures[0], figures)
     return Verdict(True, "", "All tests passed.", figures)
+
+
+def better(candidate: Verdict | None, fallback: Verdict | None) -> tuple[Literal["candidate", "fallback"], Verdict]:
+    """Which of two drawings stands for the picture, with its verdict; None is a drawing that is not there.
+
+    The candidate if it passes, else the fallback if that passes, else the one nearer to the picture (the fallback
+    when both are as near). Raises BadInput when there is neither.
+    """
+    if candidate is not None and (
+        fallback is None or candidate.passed or not (fallback.passed or fallback.distance <= candidate.distance)
+    ):
+        return "candidate", candidate
+    if fallback is not None:
+        return "fallback", fallback
+    raise BadInput(
+        "There is no drawing to choose from",
+        value="neither candidate nor fallback gave one",
+        limit="at least one of them",
+        remedy="Connect VTracerTrace to the fallback.",
+    )
 
 
 def _cost_failures(size: int, shapes: int, limits: Thresholds) -> list[tuple[str, str]]:

@@ -82,6 +82,13 @@ def render_to_width(
     ]
 
 
+def render_within(svg: bytes, side: int) -> NDArray[np.uint8]:
+    """Draw with `side` px as the longest side: (H, W, 4) as `render`."""
+    own = viewport_of(parse_svg(svg))
+    scale = side / max(own.width, own.height)
+    return render(svg, max(1, round(own.width * scale)), max(1, round(own.height * scale)))
+
+
 def _size(svg: bytes, width: int) -> tuple[int, int]:
     own = viewport_of(parse_svg(svg))
     scale = width / own.width if width else 1.0

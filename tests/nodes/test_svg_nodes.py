@@ -92,6 +92,17 @@ def test_gate_without_drawings(files: Any) -> None:
     assert "no drawing to choose from" in run(files, gate_graph("", ""))["error"]
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_candidate_that_was_not_made_is_named(files: Any, count: int) -> None:
+    graph = gate_graph("good.svg", "good.svg", min_ssim=0.79 - count / 100)
+    graph["candidate"] = {"class_type": "VectraHubTest_NoDrawing", "inputs": {"count": count}}
+    figures = json.loads(run(files, graph)["gate"]["vectrahub_report"][0])["images"][0]
+    assert (figures["which"], figures["passed"], figures["candidate"]["failed_test"]) == ("fallback", True, "none")
+    assert "No candidate was made" in figures["candidate"]["reason"]
+    graph["gate"]["inputs"].pop("fallback")
+    assert "no drawing to choose from" in run(files, graph)["error"]
+
+
 def save_graph(prefix: str, **inputs: Any) -> dict[str, Any]:
     save = node("SVGSave", svg=["load", 0], **{"filename_prefix": prefix, "include_workflow": False, **inputs})
     return {"load": node("SVGLoad", file="good.svg"), "save": save}

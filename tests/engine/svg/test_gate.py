@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from vectrahub.engine.svg.gate import Thresholds, check
+from vectrahub.engine.errors import BadInput
+from vectrahub.engine.svg.gate import Thresholds, Verdict, better, check
 from vectrahub.engine.svg.render import over_ground, render, split_alpha
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">'
@@ -64,3 +65,34 @@ def test_plain_and_tiny_pictures() -> None:
     black = (HEAD + '<rect width="100" height="100"/>' + " " * 60 + "</svg>").encode()
     for shape in [(1, 1, 3), (3, 900, 3), (40, 40, 3)]:
         assert check(black, np.zeros(shape, np.uint8)).passed
+
+
+GOOD = Verdict(True, "", "All tests passed.", {"mean_de": 3.0})
+NEAR, FAR = (Verdict(False, "color", "Too far.", {"mean_de": away}) for away in (5.0, 9.0))
+UNREAD = Verdict(False, "readable", "Broken.")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "fallback", "winner"),
+    [
+        (GOOD, None, "candidate"),
+        (NEAR, None, "candidate"),
+        (None, GOOD, "fallback"),
+        (None, FAR, "fallback"),
+        (GOOD, GOOD, "candidate"),
+        (NEAR, GOOD, "fallback"),
+        (NEAR, FAR, "candidate"),
+        (FAR, NEAR, "fallback"),
+        (NEAR, NEAR, "fallback"),
+        (UNREAD, FAR, "fallback"),
+        (FAR, UNREAD, "candidate"),
+        (UNREAD, UNREAD, "fallback"),
+    ],
+)
+def test_which_drawing_stands_for_the_picture(candidate: Verdict, fallback: Verdict, winner: str) -> None:
+    assert better(candidate, fallback) == (winner, candidate if winner == "candidate" else fallback)
+
+
+def test_without_any_drawing_there_is_no_choice() -> None:
+    with pytest.raises(BadInput, match="no drawing to choose from"):
+        better(None, None)
