@@ -1,8 +1,6 @@
 """Enlarging by a super-resolution network: the passes to 12 megapixels, tile by tile."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,13 +13,13 @@ from ..progress import Progress, part, silent
 from ..raster.alpha import bleed_colors, resize_alpha
 from ..raster.resize import MAX_SIDE, resize_lanczos, size_for_megapixels
 from ..raster.tiling import Span, cut_axis
+from .cancel import between_layers
 
 TILE = 512  # pixels per side given to the network at once, surroundings included
 SMALLEST_TILE = 64
 OVERLAP = 32
 GRID = 8  # covers the pixel-unshuffle of RRDBNets (2 or 4) and the windows of common transformers
 
-_CANCEL_SECONDS = 0.1
 _SAME_SIZE = 0.005
 
 
@@ -207,7 +205,7 @@ def _pass(
     joined = np.zeros((height * network.scale, width * network.scale, 3), np.float32)
     for index, (row, column) in enumerate((row, column) for row in rows for column in columns):
         progress(index / count)
-        with _cancel_between_layers(network.module, lambda at=index / count: progress(at)):
+        with between_layers(network.module, lambda at=index / count: progress(at)):
             _add_tile(joined, pixels, network, row, column)
     progress(1.0)
     return joined
@@ -231,23 +229,3 @@ def _add_tile(
 def _check_shape(result: torch.Tensor, expected: tuple[int, int, int]) -> None:
     if tuple(result.shape) != expected:
         raise EngineFailure(f"The upscaler returned {tuple(result.shape)} where {expected} was expected.")
-
-
-@contextmanager
-def _cancel_between_layers(module: torch.nn.Module | None, check: Callable[[], None]) -> Iterator[None]:
-    # On a CPU one tile of a full RRDBNet takes seconds; a cancel must not wait for its end.
-    checked = time.monotonic()
-
-    def before_layer(*_unused: object) -> None:
-        nonlocal checked
-        if time.monotonic() - checked > _CANCEL_SECONDS:
-            check()
-            checked = time.monotonic()
-
-    leaves = [] if module is None else [layer for layer in module.modules() if next(layer.children(), None) is None]
-    hooks = [layer.register_forward_pre_hook(before_layer) for layer in leaves]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -1,0 +1,119 @@
+"""K drawings being written side by side: choosing each one's next token."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from .grammar import Grammar
+from .settings import Sampling
+
+
+def noise(seed: int, candidates: int, tokens: int) -> torch.Tensor:
+    """(tokens, candidates) float32 in 0..1, the same on every machine; a column does not depend on the others."""
+    columns = [
+        np.random.Generator(np.random.Philox(key=[seed, index])).random(tokens, np.float32)
+        for index in range(candidates)
+    ]
+    return torch.from_numpy(np.stack(columns, axis=1))
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The state of K streams; every tensor is changed in place, so that a CUDA graph may hold on to it.
+
+    said: (tokens, K) rows said so far, up to `at`. at: (1,) how many. row: (K,) the last one.
+    """
+
+    grammar: Grammar
+    sampling: Sampling
+    noise: torch.Tensor
+    said: torch.Tensor
+    at: torch.Tensor
+    row: torch.Tensor
+    state: torch.Tensor
+    start: torch.Tensor
+
+    @classmethod
+    def begin(cls, grammar: Grammar, sampling: Sampling, drawn: torch.Tensor) -> "Streams":
+        """Empty streams; `drawn` (tokens, K) is the chance that decides, from `noise`."""
+        device, count = grammar.ids.device, drawn.shape[1]
+        state, start = grammar.begin(count)
+        return cls(
+            grammar,
+            sampling,
+            drawn.to(device),
+            torch.zeros(drawn.shape, dtype=torch.int64, device=device),
+            torch.zeros(1, dtype=torch.int64, device=device),
+            torch.zeros(count, dtype=torch.int64, device=device),
+            state,
+            start,
+        )
+
+    def choose(self, logits: torch.Tensor) -> None:
+        """Say each stream's next token by the head's rows (K, rows), any float type."""
+        left = (len(self.noise) - self.at).squeeze()
+        bars = self.grammar.bars(self.state, self.start, left)
+        chance = self.noise.index_select(0, self.at)[0]
+        row = sample(logits, bars, self.said, self.at, chance, self.sampling)
+        state, start = self.grammar.advance(self.state, self.start, row)
+        self.said.index_copy_(0, self.at, row[None])
+        self.at.add_(1)
+        for held, new in ((self.row, row), (self.state, state), (self.start, start)):
+            held.copy_(new)
+
+    @property
+    def tokens(self) -> torch.Tensor:
+        """(K,) ids of the last tokens, for the embedding."""
+        return self.grammar.ids[self.row]
+
+    @property
+    def ended(self) -> torch.Tensor:
+        """(K,) bool: streams that have said their end."""
+        return self.grammar.ended(self.state)
+
+    def only(self, which: torch.Tensor) -> "Streams":
+        """Copies of the streams at `which` (n,)."""
+        per_stream = {"noise": 1, "said": 1, "row": 0, "state": 0, "start": 0}
+        picked = {name: getattr(self, name).index_select(dim, which) for name, dim in per_stream.items()}
+        return replace(self, at=self.at.clone(), **picked)
+
+    def changing(self) -> list[torch.Tensor]:
+        """The tensors that `choose` changes."""
+        fixed = {"grammar", "sampling", "noise"}
+        return [getattr(self, field.name) for field in fields(self) if field.name not in fixed]
+
+
+def sample(
+    logits: torch.Tensor,
+    bars: torch.Tensor,
+    said: torch.Tensor,
+    count: torch.Tensor,
+    chance: torch.Tensor,
+    sampling: Sampling,
+) -> torch.Tensor:
+    """One row (K,) per stream from logits (K, rows) and the grammar's `bars`, otherwise as transformers samples.
+
+    Order: repetition penalty on the first `count` (1,) of `said` (tokens, K) (Keskar et al., 2019, CTRL),
+    temperature, top-k, top-p (Holtzman et al., 2020). `chance` (K,) in 0..1 decides, by the inverse of the
+    cumulated distribution. Nothing here waits for the device.
+    """
+    scores = _penalized(logits, bars, said, count, sampling.repetition_penalty)
+    best, rows = scores.topk(min(sampling.top_k, scores.shape[1]), dim=1)
+    shares = (best / sampling.temperature).softmax(dim=1)
+    before = shares.cumsum(dim=1) - shares
+    shares = shares.masked_fill(before >= sampling.top_p, 0)
+    reached = shares.cumsum(dim=1)
+    place = (reached <= chance[:, None] * reached[:, -1:]).sum(dim=1, keepdim=True)
+    last = (shares > 0).sum(dim=1, keepdim=True) - 1  # rounding may carry the sum past the last share
+    return rows.gather(1, torch.minimum(place, last))[:, 0]
+
+
+def _penalized(
+    logits: torch.Tensor, bars: torch.Tensor, said: torch.Tensor, count: torch.Tensor, penalty: float
+) -> torch.Tensor:
+    places = torch.arange(len(said), device=said.device)[:, None]
+    heard = torch.where(places < count, said, said[:1]).T  # what is not said yet stands for the first word
+    old = logits.gather(1, heard).float()
+    new = torch.where(old > 0, old / penalty, old * penalty)
+    return (bars + logits).scatter_(1, heard, torch.where(count > 0, new, old) + bars.gather(1, heard))
