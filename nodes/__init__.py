@@ -4,9 +4,11 @@ from comfy_api.latest import ComfyExtension, io
 from typing_extensions import override
 
 from ..host.old_names import accept_bare_names
+from ..host.omnisvg import register_folder
 from .color import PaletteSnap
 from .finish import SVGFinish
 from .gate import SVGQualityGate
+from .omnisvg import OmniSVGGenerate
 from .route import ClipRouter
 from .svg_io import SVGLoad, SVGRender, SVGSave
 from .trace import VTracerTrace
@@ -17,6 +19,7 @@ NODES: list[type[io.ComfyNode]] = [
     ESRGAN12MP,
     PaletteSnap,
     VTracerTrace,
+    OmniSVGGenerate,
     SVGQualityGate,
     SVGFinish,
     SVGRender,
@@ -30,6 +33,7 @@ class VectraHubExtension(ComfyExtension):
 
     @override
     async def on_load(self) -> None:
+        register_folder()
         await accept_bare_names(NODES)
 
     @override

@@ -96,6 +96,13 @@ def safe_bytes(svg: bytes) -> bytes:
 
 
 def _tree(data: bytes) -> Element:
+    if not data.strip():
+        raise BadInput(
+            "There is no drawing",
+            value="an empty file",
+            limit="an SVG file",
+            remedy="The node that should have drawn it says in its report why it did not.",
+        )
     if len(data) > MAX_BYTES:
         raise BadInput(
             "The SVG file is too large",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -42,10 +43,11 @@ def sample(host: RunningHost) -> str:
     return "example.png"
 
 
-@pytest.fixture(scope="session")
-def front_end(chromium: Any, host: RunningHost, sample: str) -> Iterator[tuple[Any, list[str]]]:
-    """The front-end's page, opened once, and the script errors that it has met."""
-    httpx.post(f"{host.url}/settings", json={"Comfy.TutorialCompleted": True})  # no Templates dialog over the canvas
+@contextmanager
+def _opened(chromium: Any, host: RunningHost) -> Iterator[tuple[Any, list[str]]]:
+    """The front-end's page, and the script errors that it has met."""
+    # No Templates dialog over the canvas, and no panel that an earlier page has opened.
+    httpx.post(f"{host.url}/settings", json={"Comfy.TutorialCompleted": True, "Comfy.RightSidePanel.IsOpen": False})
     page = chromium.new_page(viewport={"width": 1800, "height": 1000})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
@@ -53,6 +55,21 @@ def front_end(chromium: Any, host: RunningHost, sample: str) -> Iterator[tuple[A
     page.wait_for_function(_READY, timeout=60_000)
     yield page, errors
     page.close()
+
+
+@pytest.fixture(scope="session")
+def front_end(chromium: Any, host: RunningHost, sample: str) -> Iterator[tuple[Any, list[str]]]:
+    """The page that the tests share, opened once."""
+    with _opened(chromium, host) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_page(chromium: Any, host: RunningHost, sample: str) -> Iterator[Any]:
+    """A page for one test that leaves dialogs or panels open."""
+    with _opened(chromium, host) as (page, errors):
+        yield page
+        assert not [error for error in errors if "vectrahub" in error]
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,9 @@ import httpx
 import pytest
 from PIL import Image
 
+from vectrahub.engine.networks.omnisvg.vocabulary import BASES, Vocabulary
 from vectrahub.tests.host_fixture import ROOT, RunningHost
+from vectrahub.tests.tiny_omnisvg import stream, teach, write_tiny_omnisvg
 
 pytestmark = pytest.mark.browser
 
@@ -18,6 +23,21 @@ TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
 DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="32"><rect width="32" height="32" fill="#E30613"/></svg>'
 )
+PROMPT = "a red square"
+SQUARE = "M 0,0 40,40 L 160,40 L 160,160 L 40,160 Z 40,40 #E01"
+
+
+@pytest.fixture
+def tiny_omnisvg(host: RunningHost, tmp_path: Path) -> Iterator[None]:
+    """A network in the shared host that draws SQUARE for PROMPT; gone afterwards, lest other tests draw with it."""
+    made = write_tiny_omnisvg(tmp_path / "tiny", safetensors=True)
+    teach(made, stream(Vocabulary(BASES[0]), SQUARE), prompt=PROMPT)
+    place = host.models / "omnisvg" / "tiny"
+    shutil.copytree(made, place)
+    try:
+        yield
+    finally:
+        shutil.rmtree(place)
 
 
 def load(page: Any, template: Path) -> None:
@@ -82,3 +102,29 @@ def test_a_drawing_becomes_a_png(page: Any, host: RunningHost) -> None:
     picture = Image.open(next((host.output / "vectrahub").glob("render_*.png")))
     assert picture.size == (2048, 1024) and picture.mode == "RGBA"
     assert picture.getpixel((100, 100)) == (0xE3, 0x06, 0x13, 255) and picture.getpixel((1900, 100))[3] == 0
+
+
+def test_words_become_a_drawing_that_is_shown_while_it_is_written(
+    page: Any, host: RunningHost, tiny_omnisvg: None
+) -> None:
+    load(page, ROOT / "workflows" / "text_to_svg.json")
+    page.evaluate(
+        """prompt => { const node = app.graph.nodes.find(node => node.title === 'OmniSVG');
+        node.widgets.find(widget => widget.name === 'prompt').value = prompt; }""",
+        PROMPT,
+    )
+    run(page)
+    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached", timeout=60_000)
+    page.wait_for_function("image => image.naturalWidth > 0", arg=image)
+    assert "200 \u00d7 200 px \u00b7 1 colour \u00b7 1 shape" in page.text_content("[data-vectrahub=figures]")
+    page.wait_for_function("app.graph.nodes.find(node => node.title === 'OmniSVG').imgs?.[0]?.naturalWidth === 256")
+
+
+def test_without_weights_the_error_says_how_to_get_them(own_page: Any) -> None:
+    load(own_page, ROOT / "workflows" / "text_to_svg.json")
+    run(own_page)
+    own_page.get_by_text("View details").click(timeout=30_000)
+    told = re.compile(
+        r"17\.2 GB, Apache-2\.0.* is not installed here\..*python install\.py models get omnisvg-8b", re.DOTALL
+    )
+    own_page.get_by_text(told).first.wait_for(timeout=10_000)
