@@ -1,11 +1,13 @@
 """Our networks in the host's model memory: loaded, offloaded and counted like any other model."""
 
 from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import torch
 from comfy import model_management
 from comfy.model_patcher import CoreModelPatcher, ModelPatcher
-from comfy.patcher_extension import CallbacksMP
+
+Patcher = TypeVar("Patcher", bound=ModelPatcher)
 
 
 def on_gpu() -> bool:
@@ -13,13 +15,20 @@ def on_gpu() -> bool:
     return not model_management.is_device_cpu(model_management.get_torch_device())
 
 
+def gpu_memory() -> int | None:
+    """All bytes of the accelerator that the host computes on, None when that is the processor."""
+    total: Any = model_management.get_total_memory(model_management.get_torch_device())
+    return int(total) if on_gpu() else None
+
+
 def manage(module: torch.nn.Module) -> ModelPatcher:
     """Hand a loaded module (eval mode, weights on the CPU) to the host; keep the result to keep the module."""
-    return CoreModelPatcher(
-        module,
-        load_device=model_management.get_torch_device(),
-        offload_device=model_management.unet_offload_device(),
-    )
+    return _managed(CoreModelPatcher, module)
+
+
+def _managed(kind: type[Patcher], module: torch.nn.Module) -> Patcher:
+    device, beside = model_management.get_torch_device(), model_management.unet_offload_device()
+    return kind(module, load_device=device, offload_device=beside)
 
 
 class Kept:
@@ -31,34 +40,44 @@ class Kept:
     """
 
     def __init__(self) -> None:
-        self._patchers: dict[Hashable, ModelPatcher] = {}
+        self._patchers: dict[Hashable, _Dropping] = {}
 
     def get(self, key: Hashable, load: Callable[[], torch.nn.Module]) -> ModelPatcher:
         """The network of `key`, loaded if it is not here."""
-        patcher = self._patchers.get(key)
-        if patcher is None or _is_empty(patcher):
-            self._patchers = {known: held for known, held in self._patchers.items() if not _is_empty(held)}
-            patcher = self._patchers[key] = manage(load())
-            patcher.add_callback(CallbacksMP.ON_DETACH, _drop_weights)
-        return patcher
+        self._patchers = {known: patcher for known, patcher in self._patchers.items() if not patcher.dropped}
+        if key not in self._patchers:
+            self._patchers[key] = _managed(_Dropping, load())
+        return self._patchers[key]
 
 
-def _drop_weights(patcher: ModelPatcher, unloaded: bool) -> None:
-    if not unloaded:  # the host also detaches what it is about to load again
-        return
-    # The patcher stays, and its weights become empty ones rather than none: the host still asks for its name, and
-    # may move or unload it once more.
-    for weight in patcher.model.parameters():
-        weight.data = weight.data.new_empty(0, device="cpu")
+class _Dropping(ModelPatcher):
+    """Drops its weights when the host unloads it, rather than copying gigabytes from the device into memory.
 
+    Not the host's dynamic patcher: that moves single layers as they are used, which only layers of the host's own
+    kind allow. Others it would load whole, load anew for every run, and never unload for another dynamic model.
+    """
 
-def _is_empty(patcher: ModelPatcher) -> bool:
-    return any(weight.numel() == 0 for weight in patcher.model.parameters())
+    dropped = False
+
+    def detach(self, unpatch_all: bool = True) -> torch.nn.Module:
+        if unpatch_all:  # else it is about to be loaded again
+            self.dropped = True
+            for module in self.model.modules():
+                for name, weight in list(module.named_parameters(recurse=False)):
+                    empty = torch.nn.Parameter(weight.new_empty(0, device="cpu"), requires_grad=False)
+                    setattr(module, name, empty)
+        return super().detach(unpatch_all)
+
+    def partially_unload(self, *_arguments: object, **_named: object) -> int:
+        return 0  # half a network cannot run: the host then unloads it whole
 
 
 def bring_in(patcher: ModelPatcher, working_bytes: int) -> torch.device:
-    """Load the module onto the host's device, with `working_bytes` left for its activations."""
-    model_management.load_models_gpu([patcher], memory_required=working_bytes)
+    """Load the whole module onto the host's device, with `working_bytes` left for its activations.
+
+    Raises what `is_out_of_memory` knows where it does not fit; the host has then unloaded it.
+    """
+    model_management.load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
     return patcher.load_device
 
 

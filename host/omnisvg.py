@@ -5,13 +5,13 @@ from pathlib import Path
 
 import folder_paths
 
-from ..engine.errors import BadInput, MissingPart
+from ..engine.errors import EngineFailure, MissingPart
 from ..engine.networks.omnisvg.choice import Choice
 from ..engine.networks.omnisvg.draw import Artist
 from ..engine.networks.omnisvg.generate import working_bytes
 from ..engine.networks.omnisvg.network import OmniSVG
 from ..engine.networks.omnisvg.weights import WEIGHTS, load
-from .memory import Kept, bring_in
+from .memory import Kept, bring_in, is_out_of_memory
 
 FOLDER = "omnisvg"
 
@@ -32,28 +32,38 @@ def omnisvg_sizes() -> dict[str, int]:
 def load_omnisvg(name: str, candidates: int, max_tokens: int) -> Artist:
     """A folder of models/omnisvg on the host's device, with room for that many drawings of that length.
 
-    It stays there until the host needs the room or is asked to free it. Raises MissingPart when it is not there.
+    It stays there until the host needs the room or is asked to free it. Raises MissingPart when it is not there,
+    EngineFailure when it does not fit, BadInput for files of something else.
     """
     file = _weights().get(name)
     if file is None:
-        raise missing_omnisvg(Choice(None, f"no folder {name} with weights"))
+        raise _not_here(f"no folder {name} with weights")
     patcher = _kept.get((str(file), file.stat().st_mtime_ns), lambda: _loaded(file.parent))
     network: OmniSVG = patcher.model
-    bring_in(patcher, working_bytes(network, candidates, max_tokens))
+    try:
+        bring_in(patcher, working_bytes(network, candidates, max_tokens))
+    except Exception as error:  # the host's accelerators have no common class for this
+        if not is_out_of_memory(error):
+            raise
+        raise EngineFailure(
+            f"OmniSVG ({name}) does not fit into the memory of {patcher.load_device} now. Ask for fewer candidates or "
+            "tokens, take the smaller omnisvg-4b, or close other programs that use it."
+        ) from error
     return Artist(network, file.parent)
 
 
-def missing_omnisvg(choice: Choice) -> Exception:
+def missing_omnisvg(choice: Choice) -> MissingPart:
     """The error of a node that cannot draw, because `choice` names nothing."""
-    if _weights():
-        return BadInput(
-            "No OmniSVG runs here by itself",
-            value=choice.reason,
-            limit="a GPU, or a model chosen by name",
-            remedy="Choose the model by name, or if_missing = skip.",
-        )
+    if not _weights():
+        return _not_here(choice.reason)
     return MissingPart(
-        f"OmniSVG ({choice.reason}; models/omnisvg/omnisvg-8b, 17.2 GB, Apache-2.0, by OmniSVG, on Qwen2.5-VL-7B)",
+        f"A GPU with room for OmniSVG ({choice.reason})", remedy="Choose the model by name, or if_missing = skip."
+    )
+
+
+def _not_here(reason: str) -> MissingPart:
+    return MissingPart(
+        f"OmniSVG ({reason}; models/omnisvg/omnisvg-8b, 17.2 GB, Apache-2.0, by OmniSVG, on Qwen2.5-VL-7B)",
         remedy="Fetch it (Hugging Face): python install.py models get omnisvg-8b, or choose if_missing = skip.",
     )
 

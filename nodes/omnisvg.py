@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from comfy_api.latest import io
 
-from ..engine.errors import BadInput
+from ..engine.errors import BadInput, EngineFailure, MissingPart
 from ..engine.networks.omnisvg.choice import AUTO, Choice, choose_omnisvg
 from ..engine.networks.omnisvg.draw import Artist, Drawn, Wish, draw_picture, draw_text
 from ..engine.networks.omnisvg.generate import MAX_CANDIDATES, MOST_TOKENS
 from ..engine.progress import Progress
 from ..host.convert import images_to_pixels, mask_to_alphas, texts_to_svg
-from ..host.memory import on_gpu
+from ..host.memory import gpu_memory
 from ..host.omnisvg import load_omnisvg, missing_omnisvg, omnisvg_sizes
 from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
@@ -101,7 +101,7 @@ class OmniSVGGenerate(io.ComfyNode):
                     default=AUTO,
                     optional=True,
                     advanced=True,
-                    tooltip="A folder of models/omnisvg. auto: the largest, if there is a GPU for it.",
+                    tooltip="A folder of models/omnisvg. auto: the largest that fits into the GPU.",
                 ),
                 io.Combo.Input(
                     "if_missing",
@@ -109,7 +109,7 @@ class OmniSVGGenerate(io.ComfyNode):
                     default=_ERROR,
                     optional=True,
                     advanced=True,
-                    tooltip="Without weights: stop with an error, or give no drawing, so that a gate falls back.",
+                    tooltip="Where it cannot run: stop with an error, or give no drawing, so that a gate falls back.",
                 ),
             ],
             outputs=[
@@ -135,17 +135,18 @@ class OmniSVGGenerate(io.ComfyNode):
         model: str = AUTO,
         if_missing: str = _ERROR,
     ) -> io.NodeOutput:
-        report = StageReport("omnisvg")
+        report, progress = StageReport("omnisvg"), HostProgress()
         wish = Wish(candidates, max_tokens, seed, refine_colors, ground_to_white)
         works = _works(image, mask, prompt, style, wish)
-        choice = choose_omnisvg(model, omnisvg_sizes(), on_gpu())
-        if choice.name is not None:
-            artist = load_omnisvg(choice.name, candidates, max_tokens)
-            drawings = _draw(works, artist, choice, report)
-        elif if_missing == _SKIP:
-            drawings = _skip(works, choice, report)
+        choice = choose_omnisvg(model, omnisvg_sizes(), gpu_memory())
+        try:
+            artist = _artist(choice, wish, progress)
+        except (MissingPart, EngineFailure) as error:
+            if if_missing == _ERROR:
+                raise
+            drawings = _skip(works, str(error), report)
         else:
-            raise missing_omnisvg(choice)
+            drawings = _draw(works, artist, choice, report, progress)
         text = report.json()
         return io.NodeOutput(texts_to_svg(drawings), text, ui=report_ui(text))
 
@@ -168,8 +169,19 @@ def _works(image: torch.Tensor | None, mask: torch.Tensor | None, prompt: str, s
     ]
 
 
-def _draw(works: list[Work], artist: Artist, choice: Choice, report: StageReport) -> list[bytes]:
-    progress, drawings = HostProgress(), []
+def _artist(choice: Choice, wish: Wish, progress: HostProgress) -> Artist:
+    if choice.name is None:
+        raise missing_omnisvg(choice)
+    progress(0.0)  # a cancel is heard before and after loading, which is the host's
+    artist = load_omnisvg(choice.name, wish.candidates, wish.max_tokens)
+    progress(0.0)
+    return artist
+
+
+def _draw(
+    works: list[Work], artist: Artist, choice: Choice, report: StageReport, progress: HostProgress
+) -> list[bytes]:
+    drawings = []
     for work, share in zip(works, batch_progress(progress, len(works)), strict=True):
         drawn = work(artist, share, progress.show)
         progress.show(drawn.svg)  # what stays on the node: the chosen one
@@ -178,8 +190,8 @@ def _draw(works: list[Work], artist: Artist, choice: Choice, report: StageReport
     return drawings
 
 
-def _skip(works: list[Work], choice: Choice, report: StageReport) -> list[bytes]:
+def _skip(works: list[Work], reason: str, report: StageReport) -> list[bytes]:
     """Empty files, which the gate takes for "none was made"."""
     for _ in works:
-        report.add(engine="none", reason=choice.reason)
+        report.add(engine="none", reason=reason)
     return [b""] * len(works)

@@ -1,7 +1,9 @@
 """Token streams written as text: 'M 0 0 20 20 L 60 20 Z 20 20 #e01', for tests that want to be read."""
 
 from vectrahub.engine.networks.omnisvg.drawing import ARGUMENTS
+from vectrahub.engine.networks.omnisvg.picture import Placement, to_the_edge, unsquare
 from vectrahub.engine.networks.omnisvg.vocabulary import Vocabulary
+from vectrahub.engine.svg.document import Drawing, write_svg
 
 ART = """
     M 0 0 0 0 L 199 0 L 199 199 L 0 199 Z 0 0 #ffe
@@ -31,3 +33,10 @@ def tokens(text: str, vocabulary: Vocabulary) -> list[int]:
                 numbers = [int(words.pop(0)) for _ in range(2 if kind == "point" else 1)]
                 found.append(vocabulary.point(*numbers) if kind == "point" else vocabulary.scalar(*numbers))
     return found
+
+
+def to_svg(drawing: Drawing, placement: Placement | None = None, ground: str | None = None) -> bytes:
+    """The file: in the coordinates of the picture it stands for, or on its own canvas where there was none."""
+    if placement is None:
+        return write_svg(to_the_edge(drawing))
+    return write_svg(unsquare(drawing, placement.width, placement.height, ground))

@@ -18,6 +18,8 @@ from vectrahub.tests.omnisvg_words import tokens
 
 EOS = ENDS[1]
 
+_HEAD_SIZE = 16  # channels of one head of attention
+
 _RATE = 0.01
 _SURE = 0.99  # of a stream's next token, when training stops
 _KNOWN = 0.97  # after rounding to the file's dtype
@@ -76,6 +78,31 @@ def write_tiny_omnisvg(
     if tied:
         del tensors["lm_head.weight"]
     _write_weights(folder, {_released(name): value for name, value in tensors.items()}, safetensors)
+    return folder
+
+
+@torch.no_grad()
+def attend(network: OmniSVG) -> OmniSVG:
+    """Make a network of random weights heed what it reads, in place: with the released spread they hardly do."""
+    for name, weight in network.model.named_parameters():
+        if "_proj" in name:
+            weight.data = weight.data * 8
+    return network
+
+
+def make_endless(folder: Path) -> Path:
+    """Make the weights in `folder` hardly see their input, and its head never say an end; returns `folder`.
+
+    A drawing is then as long as it may be. Not for tied weights, nor for safetensors.
+    """
+    weights = _read_weights(folder)
+    bias = weights["transformer.model.layers.0.self_attn.v_proj.bias"]
+    bias.copy_(50 * torch.randn(bias.shape, generator=torch.Generator().manual_seed(1)))
+    out = weights["transformer.model.layers.0.self_attn.o_proj.weight"]
+    groups = out.shape[1] // len(bias)
+    always = out.float() @ bias.float().view(-1, _HEAD_SIZE).repeat_interleave(groups, 0).flatten()
+    weights["transformer.lm_head.weight"][list(ENDS)] = (-10 * always / always.norm()).to(out.dtype)
+    _write_weights(folder, weights, safetensors=False)
     return folder
 
 
@@ -235,9 +262,9 @@ def _config(base: int, tied: bool, hidden: int, layers: int) -> dict[str, Any]:
         "intermediate_size": 2 * hidden,
         "max_position_embeddings": 128000,
         "max_window_layers": layers,
-        "num_attention_heads": hidden // 16,
+        "num_attention_heads": hidden // _HEAD_SIZE,
         "num_hidden_layers": layers,
-        "num_key_value_heads": hidden // 32,
+        "num_key_value_heads": hidden // (2 * _HEAD_SIZE),
         "rms_norm_eps": 1e-06,
         "rope_theta": 1000000.0,
         "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},

@@ -174,11 +174,7 @@ def _graph(writing: _Writing) -> Callable[[], None]:
     and values that it wrote are overwritten by the first replay."""
     changing = writing.streams.changing()
     before = [tensor.clone() for tensor in changing]
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        writing.once(None)
-    torch.cuda.current_stream().wait_stream(aside)
+    writing.once(None)
     for tensor, old in zip(changing, before, strict=True):
         tensor.copy_(old)
     graph = torch.cuda.CUDAGraph()

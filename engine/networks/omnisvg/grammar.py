@@ -43,8 +43,6 @@ _AFTER = {"M": "open", "L": "drawn", "C": "drawn", "A": "drawn", "Z": "closed"}
 
 _M2, _Z1, _DONE = (_STATES.index(name) for name in ("M2", "Z1", "end"))
 
-SHORTEST = 6  # tokens of the shortest drawing: M p p L p colour
-
 
 def _transitions() -> dict[str, dict[int, str]]:
     """State -> class of the next token -> state after it. `Z1` is left out: its only point is found at run time."""
@@ -111,7 +109,7 @@ class Grammar:
     def bars(self, state: torch.Tensor, start: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
         """(K, rows) float32, 0 for what may come next and -inf for the rest, to be added to logits.
 
-        `left`: how many tokens (a 0-d tensor, >= 1) may still come, this one too.
+        `left` (1,): how many tokens, >= 1, may still come, this one too. Not 0-d: indexing would wait for the device.
         """
         bars = self._bars[state, left.clamp(max=self._bars.shape[1] - 1)]
         begun = start[:, None]

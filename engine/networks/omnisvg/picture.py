@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...color.spaces import hex_to_rgb, rgb_to_hex
 from ...raster.alpha import flatten
 from ...raster.resize import resize_lanczos
-from ...svg.document import Drawing, Shape, write_svg
+from ...svg.document import Drawing, Shape
 from ...svg.geometry import Matrix, bounds, transformed
 from ...svg.path import Contour
 from .vocabulary import SIDE as CANVAS
@@ -109,13 +109,6 @@ def to_the_edge(drawing: Drawing) -> Drawing:
     """
     shapes = (replace(shape, contours=tuple(map(_to_the_edge, shape.contours))) for shape in drawing.shapes)
     return replace(drawing, shapes=tuple(shapes))
-
-
-def to_svg(drawing: Drawing, placement: Placement | None = None, ground: str | None = None) -> bytes:
-    """The file: in the coordinates of the picture it stands for, or on its own canvas where there was none."""
-    if placement is None:
-        return write_svg(to_the_edge(drawing))
-    return write_svg(unsquare(drawing, placement.width, placement.height, ground))
 
 
 def _fitted(picture: NDArray[np.uint8], placement: Placement, color: NDArray[np.uint8]) -> NDArray[np.uint8]:

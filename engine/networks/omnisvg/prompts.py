@@ -133,5 +133,13 @@ def _positions(count: int, picture: int | None) -> torch.Tensor:
 def _patches(folder: Path, pixels: NDArray[np.uint8]) -> torch.Tensor:
     from transformers import Qwen2VLImageProcessor
 
-    processor: Any = Qwen2VLImageProcessor.from_pretrained(folder, local_files_only=True)
+    try:
+        processor: Any = Qwen2VLImageProcessor.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            "The picture's settings cannot be read",
+            value=folder / "preprocessor_config.json",
+            limit="the preprocessor_config.json of Qwen2.5-VL",
+            remedy="Fetch it again: python install.py models get omnisvg-8b",
+        ) from error
     return processor(images=pixels, do_resize=False, return_tensors="pt")["pixel_values"]

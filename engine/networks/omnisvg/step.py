@@ -1,6 +1,6 @@
 """One token through the language model for K streams at once, over a cache of fixed size.
 
-The same arithmetic as transformers' Qwen2.5-VL on the same weights, without what `generate` does around it:
+The arithmetic of transformers' Qwen2.5-VL on the same weights, equal within rounding, without what `generate` does:
 no growing cache, no masks and positions made anew, and nothing that waits for the device, so that a GPU may
 replay the whole step from a CUDA graph.
 """
@@ -33,11 +33,13 @@ class Cache:
 
 
 _PARTS = ("keys", "values")
+_STRIDE = 16  # places: with another length PyTorch's attention pads the mask anew in every layer
 
 
 def _roomy(layers: list[torch.Tensor], streams: int, tokens: int) -> torch.Tensor:
     _, heads, known, size = layers[0].shape
-    room = layers[0].new_zeros(len(layers), streams, heads, known + tokens, size)
+    places = -(-(known + tokens) // _STRIDE) * _STRIDE
+    room = layers[0].new_zeros(len(layers), streams, heads, places, size)
     for kept, layer in zip(room, layers, strict=True):
         kept[:, :, :known] = layer
     return room
@@ -103,7 +105,7 @@ class Step:
         between layers and may raise."""
         place = at + self._prompt
         places = cache.keys.shape[3]
-        mask = None if length else (torch.arange(places, device=at.device) <= place)[None, None, None]
+        mask = None if length else _later(place, places, self._head.dtype)
         turn = self._cos.index_select(0, at), self._sin.index_select(0, at)
         x = functional.embedding(tokens, self._embedding)
         for layer, keys, values in zip(self._layers, cache.keys, cache.values, strict=True):
@@ -141,6 +143,12 @@ class Step:
 
     def _normed(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return functional.rms_norm(x, weight.shape, weight, self._epsilon)
+
+
+def _later(place: torch.Tensor, places: int, dtype: torch.dtype) -> torch.Tensor:
+    """(1, 1, 1, places): 0 up to `place` (1,), -inf behind it."""
+    behind = torch.arange(places, device=place.device) > place
+    return torch.zeros(places, dtype=dtype, device=place.device).masked_fill(behind, -torch.inf)[None, None, None]
 
 
 def _rotations(rotary: Any, first: int, count: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

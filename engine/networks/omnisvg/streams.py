@@ -52,8 +52,7 @@ class Streams:
 
     def choose(self, logits: torch.Tensor) -> None:
         """Say each stream's next token by the head's rows (K, rows), any float type."""
-        left = (len(self.noise) - self.at).squeeze()
-        bars = self.grammar.bars(self.state, self.start, left)
+        bars = self.grammar.bars(self.state, self.start, len(self.noise) - self.at)
         chance = self.noise.index_select(0, self.at)[0]
         row = sample(logits, bars, self.said, self.at, chance, self.sampling)
         state, start = self.grammar.advance(self.state, self.start, row)
@@ -114,6 +113,6 @@ def _penalized(
 ) -> torch.Tensor:
     places = torch.arange(len(said), device=said.device)[:, None]
     heard = torch.where(places < count, said, said[:1]).T  # what is not said yet stands for the first word
-    old = logits.gather(1, heard).float()
+    old = logits.gather(1, heard).float().nan_to_num()
     new = torch.where(old > 0, old / penalty, old * penalty)
-    return (bars + logits).scatter_(1, heard, torch.where(count > 0, new, old) + bars.gather(1, heard))
+    return (bars + logits.nan_to_num()).scatter_(1, heard, torch.where(count > 0, new, old) + bars.gather(1, heard))

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,11 +31,10 @@ _FETCH_AGAIN = "Fetch it again: python install.py models get omnisvg-8b"
 
 @dataclass(frozen=True)
 class Release:
-    """A folder whose small files are in order. config: its config.json. size: bytes of the weights file."""
+    """A folder whose small files are in order. config: its config.json."""
 
     folder: Path
     weights: Path
-    size: int
     config: dict[str, Any]
     vocabulary: Vocabulary
 
@@ -51,7 +51,7 @@ def read_release(folder: Path) -> Release:
     if weights is None:
         raise MissingPart(f"OmniSVG's weights file ({' or '.join(WEIGHTS)} in {folder})", remedy=_FETCH)
     config = _read_config(folder / "config.json")
-    return Release(folder, weights, weights.stat().st_size, config, Vocabulary(_base(config)))
+    return Release(folder, weights, config, Vocabulary(_base(config)))
 
 
 def load(folder: Path) -> OmniSVG:
@@ -121,7 +121,8 @@ def _check_transformers() -> None:
         version = metadata.version("transformers")
     except metadata.PackageNotFoundError:
         version = "none"
-    if version == "none" or tuple(int(part) for part in version.split(".")[:2]) < _OLDEST:
+    known = re.match(r"(\d+)\.(\d+)", version)  # what follows may be rc1 or dev0
+    if known is None or (int(known[1]), int(known[2])) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
         raise MissingPart(
             f"transformers {oldest} or newer (found: {version})", remedy="Install it: pip install -U transformers"

@@ -8,10 +8,12 @@ import re
 import pytest
 import torch
 
-from vectrahub.engine.networks.omnisvg.grammar import SHORTEST, Grammar
+from vectrahub.engine.networks.omnisvg.drawing import ARGUMENTS
+from vectrahub.engine.networks.omnisvg.grammar import _ARGUMENTS, Grammar
 from vectrahub.engine.networks.omnisvg.vocabulary import BASES, ENDS, Vocabulary
 
 CPU = torch.device("cpu")
+SHORTEST = 6  # tokens of the shortest drawing: M p p L p colour
 
 # The language, written down a second time: one letter per token, P a point, f a flag, s another scalar, # a colour.
 SUBPATH = "M PP (?:L P|C PPP|A P[fs]ffP)+ (?:Z P)?".replace(" ", "")
@@ -47,7 +49,7 @@ class Walk:
         self.state, self.start = grammar.begin(1)
 
     def mask(self, left: int) -> torch.Tensor:
-        return self.grammar.bars(self.state, self.start, torch.tensor(left))[0] == 0
+        return self.grammar.bars(self.state, self.start, torch.tensor([left]))[0] == 0
 
     def allowed(self) -> set[int]:
         return set(self.grammar.ids[self.mask(99)].tolist())
@@ -70,6 +72,12 @@ def grammar(vocabulary: Vocabulary) -> Grammar:
     return Grammar.of(vocabulary, CPU)
 
 
+def test_it_asks_for_the_words_that_a_drawing_reads() -> None:
+    assert {letter: len(states) for letter, states in _ARGUMENTS.items()} == {
+        letter: len(words) for letter, words in ARGUMENTS.items()
+    }
+
+
 @pytest.mark.parametrize("budget", [SHORTEST, SHORTEST + 1, 13, 30])
 def test_random_walks_are_whole_drawings(grammar: Grammar, vocabulary: Vocabulary, budget: int) -> None:
     """Each kind about as likely as another, so that rare tokens are tried too."""
@@ -80,7 +88,7 @@ def test_random_walks_are_whole_drawings(grammar: Grammar, vocabulary: Vocabular
     rarity = 1 / kinds.bincount(minlength=len(letters)).float()[kinds]
     said = []
     for left in range(budget, 0, -1):
-        mask = grammar.bars(state, start, torch.tensor(left)) == 0
+        mask = grammar.bars(state, start, torch.tensor([left])) == 0
         assert mask.any(dim=1).all()
         row = torch.multinomial(mask * rarity, 1)[:, 0]
         state, start = grammar.advance(state, start, row)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from vectrahub.engine.networks.omnisvg.drawing import decode
-from vectrahub.engine.networks.omnisvg.picture import Placement, square, to_svg, unsquare
+from vectrahub.engine.networks.omnisvg.picture import Placement, square, unsquare
 from vectrahub.engine.networks.omnisvg.vocabulary import BASES, Vocabulary
 from vectrahub.engine.svg.document import Drawing, Shape, write_svg
 from vectrahub.engine.svg.path import Contour
 from vectrahub.engine.svg.render import over_ground, render, split_alpha
 from vectrahub.engine.svg.safe import parse_svg
-from vectrahub.tests.omnisvg_words import ART, tokens
+from vectrahub.tests.omnisvg_words import ART, to_svg, tokens
 
 V = Vocabulary(BASES[0])
 DRAWING = decode(tokens(ART, V), V)

@@ -95,6 +95,13 @@ def test_a_damaged_tokenizer(folder: Path, tmp_path: Path, content: bytes):
         text_prompt(tmp_path, "a logo")
 
 
+def test_damaged_settings_of_the_picture(folder: Path, tmp_path: Path, pixels: np.ndarray):
+    (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    (tmp_path / "preprocessor_config.json").write_text("{")
+    with pytest.raises(BadInput, match="preprocessor_config"):
+        image_prompt(tmp_path, pixels)
+
+
 def test_a_tokenizer_of_another_model(folder: Path, tmp_path: Path):
     text = (folder / "tokenizer.json").read_text("utf-8").replace("<|im_start|>", "<|im_begin|>")
     (tmp_path / "tokenizer.json").write_text(text, "utf-8")

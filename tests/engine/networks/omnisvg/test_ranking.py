@@ -10,7 +10,7 @@ import pytest
 
 from vectrahub.engine.errors import BadInput
 from vectrahub.engine.networks.omnisvg.drawing import decode
-from vectrahub.engine.networks.omnisvg.picture import Placement, to_svg
+from vectrahub.engine.networks.omnisvg.picture import Placement
 from vectrahub.engine.networks.omnisvg.ranking import combined, rank, rank_without_picture
 from vectrahub.engine.networks.omnisvg.vocabulary import BASES, Vocabulary
 from vectrahub.engine.svg.document import Drawing
@@ -18,7 +18,7 @@ from vectrahub.engine.svg.geometry import transformed
 from vectrahub.engine.svg.measure import likeness_of_svg
 from vectrahub.engine.svg.render import over_ground, render, split_alpha
 from vectrahub.tests.drawn_art import svg
-from vectrahub.tests.omnisvg_words import ART, tokens
+from vectrahub.tests.omnisvg_words import ART, to_svg, tokens
 
 V = Vocabulary(BASES[0])
 DRAWING = decode(tokens(ART, V), V)

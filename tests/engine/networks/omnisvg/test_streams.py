@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from transformers import (
@@ -11,8 +13,10 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from vectrahub.engine.networks.omnisvg.grammar import Grammar
 from vectrahub.engine.networks.omnisvg.settings import Sampling
-from vectrahub.engine.networks.omnisvg.streams import noise, sample
+from vectrahub.engine.networks.omnisvg.streams import Streams, noise, sample
+from vectrahub.engine.networks.omnisvg.vocabulary import BASES, Vocabulary
 
 SETTINGS = [
     Sampling(temperature=0.3, top_p=0.9, top_k=50, repetition_penalty=1.05),
@@ -37,17 +41,19 @@ def by_transformers(logits: torch.Tensor, said: torch.Tensor, settings: Sampling
     return scores.softmax(dim=1)
 
 
+@pytest.mark.parametrize("count", [0, 1, 40])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_the_distribution_is_that_of_transformers(settings: Sampling) -> None:
+def test_the_distribution_is_that_of_transformers(settings: Sampling, count: int) -> None:
     """Chances on a fine grid must fall on the tokens in proportion to transformers' probabilities."""
     torch.manual_seed(1)
     rows, grid = 300, 20_000
     logits = torch.randn(1, rows) * 3
-    said = torch.randint(0, rows, (1, 40))
-    later = torch.randint(0, rows, (60, grid))  # what is not said yet must not count
+    said = torch.randint(0, rows, (1, count))
+    later = torch.randint(0, rows, (60, 1)).expand(-1, grid).clone()  # what is not said yet must not count
+    later[0] = logits.argmax()  # least of all before the first word
     heard = torch.cat([said.T.expand(-1, grid), later])
     chance = (torch.arange(grid) + 0.5) / grid
-    every = (logits.expand(grid, -1), torch.zeros(grid, rows), heard, torch.tensor([said.shape[1]]))
+    every = (logits.expand(grid, -1), torch.zeros(grid, rows), heard, torch.tensor([count]))
     chosen = sample(*every, chance, settings).bincount(minlength=rows) / grid
     expected = by_transformers(logits, said, settings)[0]
     assert (chosen - expected).abs().max() < 2 / grid
@@ -70,6 +76,48 @@ def test_the_ends_of_chance(chance: float) -> None:
     settings = Sampling(temperature=1.0, top_p=0.9, top_k=50, repetition_penalty=1.0)
     chosen = int(sample(logits, torch.zeros(1, 4), *nothing_said(1), torch.tensor([chance]), settings))
     assert chosen == (0 if chance == 0 else 1)
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "logits",
+    [
+        [NAN] * 6,
+        [INFINITE] * 6,
+        [-INFINITE] * 6,
+        [NAN, 1.0, NAN, 2.0, INFINITE, NAN],
+        [INFINITE, -INFINITE, INFINITE, 1.0, NAN, -INFINITE],
+        [0.0, INFINITE, -INFINITE, -INFINITE, INFINITE, 3.0],
+    ],
+)
+def test_numbers_that_overflowed_still_say_something_allowed(logits: list[float], dtype: torch.dtype) -> None:
+    grid = 16
+    allowed = torch.tensor([False, True, False, True, True, False])
+    bars = torch.zeros(grid, 6).masked_fill(~allowed, -INFINITE)
+    said = torch.tensor([1, 2, 3, 0])[:, None].expand(-1, grid)
+    rows = torch.tensor([logits], dtype=dtype).expand(grid, -1)
+    for count, settings in itertools.product([0, 3], SETTINGS):
+        chosen = sample(rows, bars, said, torch.tensor([count]), torch.arange(grid) / grid, settings)
+        assert allowed[chosen].all()
+
+
+def test_each_step_has_a_chance_of_its_own() -> None:
+    """Where all points are alike, the two after M differ, from each other and between streams."""
+    vocabulary = Vocabulary(BASES[0])
+    grammar = Grammar.of(vocabulary, torch.device("cpu"))
+    alike = Sampling(temperature=1.0, top_p=1.0, top_k=grammar.rows, repetition_penalty=1.0)
+    streams = Streams.begin(grammar, alike, noise(3, 8, 64))
+    logits = torch.zeros(8, grammar.rows)
+    logits[:, grammar.ids == vocabulary.command("M")] = 50.0
+    for _ in range(3):
+        streams.choose(logits)
+    assert (grammar.ids[streams.said[0]] == vocabulary.command("M")).all()
+    first, second = streams.said[1:3]
+    assert (first != second).all()
+    assert len(set(first.tolist())) == len(set(second.tolist())) == 8
 
 
 def test_noise_does_not_depend_on_its_neighbours() -> None:
