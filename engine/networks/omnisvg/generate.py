@@ -42,7 +42,8 @@ def working_bytes(network: OmniSVG, candidates: int, max_tokens: int) -> int:
 
 @dataclass(frozen=True)
 class Written:
-    """tokens: ids of a whole drawing, without its ends. finished: it ended by itself, not at the limit of tokens."""
+    """tokens: ids of a whole drawing, without its ends. finished: it said an end, rather than
+    running into the limit; close below that it had to, where no other path had room."""
 
     tokens: list[int]
     finished: bool

@@ -18,6 +18,9 @@ def noise(seed: int, candidates: int, tokens: int) -> torch.Tensor:
     return torch.from_numpy(np.stack(columns, axis=1))
 
 
+_OVERFLOWED = 1e4  # for an infinite logit: above every real one, and finite when divided by a temperature
+
+
 @dataclass(frozen=True)
 class Streams:
     """The state of K streams; every tensor is changed in place, so that a CUDA graph may hold on to it.
@@ -111,8 +114,9 @@ def sample(
 def _penalized(
     logits: torch.Tensor, bars: torch.Tensor, said: torch.Tensor, count: torch.Tensor, penalty: float
 ) -> torch.Tensor:
+    logits = logits.nan_to_num(0.0, _OVERFLOWED, -_OVERFLOWED)
     places = torch.arange(len(said), device=said.device)[:, None]
     heard = torch.where(places < count, said, said[:1]).T  # what is not said yet stands for the first word
-    old = logits.gather(1, heard).float().nan_to_num()
+    old = logits.gather(1, heard).float()
     new = torch.where(old > 0, old / penalty, old * penalty)
-    return (bars + logits.nan_to_num()).scatter_(1, heard, torch.where(count > 0, new, old) + bars.gather(1, heard))
+    return (bars + logits).scatter_(1, heard, torch.where(count > 0, new, old) + bars.gather(1, heard))
