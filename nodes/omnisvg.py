@@ -58,7 +58,7 @@ class OmniSVGGenerate(io.ComfyNode):
                     min=1,
                     max=MAX_CANDIDATES,
                     optional=True,
-                    tooltip="Drawings to choose from, written side by side. On a GPU 8 take little longer than one.",
+                    tooltip="Drawings to choose from, written side by side.",
                 ),
                 io.Int.Input(
                     "seed",

@@ -70,7 +70,7 @@ class _Grammatical(LogitsProcessor):
     def __init__(self, network: OmniSVG, streams: int, prompt: int, budget: int) -> None:
         self._grammar = Grammar.of(network.vocabulary, network.head.device)
         self._state, self._start = self._grammar.begin(streams)
-        self._first, self._words = network.vocabulary.first, self._grammar.rows - len(ENDS)
+        self._first, self._words = network.vocabulary.first, len(self._grammar.ids) - len(ENDS)
         self._prompt, self._budget = prompt, budget
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:

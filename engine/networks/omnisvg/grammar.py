@@ -71,7 +71,7 @@ def _shortest_ways(table: dict[str, dict[int, str]]) -> dict[str, int]:
 class Grammar:
     """The automaton's tables on one device.
 
-    rows: how many. ids: (rows,) the token of each row. Other fields are private.
+    ids: (rows,) the token of each row. Other fields are private.
     """
 
     ids: torch.Tensor
@@ -95,11 +95,6 @@ class Grammar:
                     bars[index, ways[after] + 1 :, kind] = 0
         classes = torch.tensor([_class(vocabulary, token) for token in ids])
         return cls(torch.tensor(ids, device=device), *(t.to(device) for t in (classes, bars[..., classes], following)))
-
-    @property
-    def rows(self) -> int:
-        """How many tokens there are."""
-        return len(self.ids)
 
     def begin(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """State and start row (count,) of drawings that are still empty."""

@@ -8,6 +8,8 @@ import torch
 from .grammar import Grammar
 from .settings import Sampling
 
+_OVERFLOWED = 1e4  # for an infinite logit: above every real one, and finite when divided by a temperature
+
 
 def noise(seed: int, candidates: int, tokens: int) -> torch.Tensor:
     """(tokens, candidates) float32 in 0..1, the same on every machine; a column does not depend on the others."""
@@ -16,9 +18,6 @@ def noise(seed: int, candidates: int, tokens: int) -> torch.Tensor:
         for index in range(candidates)
     ]
     return torch.from_numpy(np.stack(columns, axis=1))
-
-
-_OVERFLOWED = 1e4  # for an infinite logit: above every real one, and finite when divided by a temperature
 
 
 @dataclass(frozen=True)

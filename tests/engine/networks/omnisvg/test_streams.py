@@ -108,9 +108,9 @@ def test_each_step_has_a_chance_of_its_own() -> None:
     """Where all points are alike, the two after M differ, from each other and between streams."""
     vocabulary = Vocabulary(BASES[0])
     grammar = Grammar.of(vocabulary, torch.device("cpu"))
-    alike = Sampling(temperature=1.0, top_p=1.0, top_k=grammar.rows, repetition_penalty=1.0)
+    alike = Sampling(temperature=1.0, top_p=1.0, top_k=len(grammar.ids), repetition_penalty=1.0)
     streams = Streams.begin(grammar, alike, noise(3, 8, 64))
-    logits = torch.zeros(8, grammar.rows)
+    logits = torch.zeros(8, len(grammar.ids))
     logits[:, grammar.ids == vocabulary.command("M")] = 50.0
     for _ in range(3):
         streams.choose(logits)
