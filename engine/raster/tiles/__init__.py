@@ -1,0 +1,1 @@
+"""Tiles: one grid, cutting by it, and joining again in linear light."""
