@@ -7,7 +7,11 @@ import torch
 from comfy import model_management
 from comfy.model_patcher import CoreModelPatcher, ModelPatcher
 
+from ..engine.errors import EngineFailure
+
 Patcher = TypeVar("Patcher", bound=ModelPatcher)
+
+_ALL = 1e30  # bytes: more than any device has
 
 
 def on_gpu() -> bool:
@@ -79,6 +83,34 @@ def bring_in(patcher: ModelPatcher, working_bytes: int) -> torch.device:
     """
     model_management.load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
     return patcher.load_device
+
+
+def bring_in_or_say(patcher: ModelPatcher, working_bytes: int, what: str, remedy: str) -> torch.device:
+    """`bring_in`; raises EngineFailure with `what` does not fit and the `remedy` where it does not."""
+    try:
+        return bring_in(patcher, working_bytes)
+    except Exception as error:  # the host's accelerators have no common class for this
+        if not is_out_of_memory(error):
+            raise
+        place = patcher.load_device
+        raise EngineFailure(f"{what} does not fit into the memory of {place} now. {remedy}") from error
+
+
+def send_out(patcher: ModelPatcher) -> None:
+    """Unload this network, and nothing else, from the device."""
+    others = [loaded for loaded in model_management.current_loaded_models if loaded.model is not patcher]
+    model_management.free_memory(_ALL, patcher.load_device, keep_loaded=others)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Free memory of a device of the host, with what torch keeps for itself but does not use."""
+    free: Any = model_management.get_free_memory(device)
+    return int(free)
+
+
+def clear_cache() -> None:
+    """Give back what torch keeps of the device's memory but does not use."""
+    model_management.soft_empty_cache()
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import folder_paths
 
-from ..engine.errors import EngineFailure, MissingPart
-from ..engine.networks.omnisvg.choice import Choice
+from ..engine.errors import MissingPart
 from ..engine.networks.omnisvg.draw import Artist
 from ..engine.networks.omnisvg.generate import working_bytes
 from ..engine.networks.omnisvg.network import OmniSVG
 from ..engine.networks.omnisvg.weights import WEIGHTS, load
-from .memory import Kept, bring_in, is_out_of_memory
+from ..engine.networks.qwen_vl.choice import Choice
+from .memory import Kept, bring_in_or_say
 
 FOLDER = "omnisvg"
 
@@ -40,15 +40,8 @@ def load_omnisvg(name: str, candidates: int, max_tokens: int) -> Artist:
         raise _not_here(f"no folder {name} with weights")
     patcher = _kept.get((str(file), file.stat().st_mtime_ns), lambda: _loaded(file.parent))
     network: OmniSVG = patcher.model
-    try:
-        bring_in(patcher, working_bytes(network, candidates, max_tokens))
-    except Exception as error:  # the host's accelerators have no common class for this
-        if not is_out_of_memory(error):
-            raise
-        raise EngineFailure(
-            f"OmniSVG ({name}) does not fit into the memory of {patcher.load_device} now. Ask for fewer candidates or "
-            "tokens, take the smaller omnisvg-4b, or close other programs that use it."
-        ) from error
+    remedy = "Ask for fewer candidates or tokens, take the smaller omnisvg-4b, or close other programs that use it."
+    bring_in_or_say(patcher, working_bytes(network, candidates, max_tokens), f"OmniSVG ({name})", remedy)
     return Artist(network, file.parent)
 
 

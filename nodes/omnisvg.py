@@ -6,9 +6,10 @@ import torch
 from comfy_api.latest import io
 
 from ..engine.errors import BadInput, EngineFailure, MissingPart
-from ..engine.networks.omnisvg.choice import AUTO, Choice, choose_omnisvg
+from ..engine.networks.omnisvg.choice import choose_omnisvg
 from ..engine.networks.omnisvg.draw import Artist, Drawn, Wish, draw_picture, draw_text
 from ..engine.networks.omnisvg.generate import MAX_CANDIDATES, MOST_TOKENS
+from ..engine.networks.qwen_vl.choice import AUTO, Choice
 from ..engine.progress import Progress
 from ..host.convert import images_to_pixels, mask_to_alphas, texts_to_svg
 from ..host.memory import gpu_memory

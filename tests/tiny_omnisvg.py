@@ -1,8 +1,7 @@
 """A tiny OmniSVG with random weights in the released on-disk format, and a teacher that makes it know a drawing."""
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,14 @@ from vectrahub.engine.networks.omnisvg.prompts import Prompt, image_prompt, text
 from vectrahub.engine.networks.omnisvg.vocabulary import BASES, ENDS, SIZE, Vocabulary
 from vectrahub.engine.networks.omnisvg.weights import load
 from vectrahub.tests.omnisvg_words import tokens
+from vectrahub.tests.tiny_qwen import HEAD_SIZE, PREPROCESSOR, qwen_config, write_json, write_tokenizer
 
 EOS = ENDS[1]
-
-_HEAD_SIZE = 16  # channels of one head of attention
 
 _RATE = 0.01
 _SURE = 0.99  # of a stream's next token, when training stops
 _KNOWN = 0.97  # after rounding to the file's dtype
 
-_SPECIAL = (
-    "endoftext im_start im_end object_ref_start object_ref_end box_start box_end quad_start quad_end vision_start "
-    "vision_end vision_pad image_pad video_pad"
-).split()
-_FIRST_SPECIAL = 151_643
 # Words that become one token, as in the real tokenizer; what is not here is spelt in bytes.
 _WORDS = (
     "system user assistant You are an expert SVG code generator Generate precise valid path commands that accurately "
@@ -36,17 +29,6 @@ _WORDS = (
     "composition this image illustration for Requirements Create complete Include proper coordinates colors Maintain "
     "clarity a red blue circle square logo of"
 ).split()
-# How the released tokenizer parts a text before it looks for words.
-_PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-_TEMPLATE = (
-    "{%- for turn in messages -%}{{ '<|im_start|>' + turn.role + '\n' }}"
-    "{%- if turn.content is string -%}{{ turn.content }}{%- else -%}{%- for part in turn.content -%}"
-    "{%- if part.type == 'image' -%}{{ '<|vision_start|><|image_pad|><|vision_end|>' }}"
-    "{%- else -%}{{ part.text }}{%- endif -%}{%- endfor -%}{%- endif -%}{{ '<|im_end|>\n' }}{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
-)
 
 
 def write_tiny_omnisvg(
@@ -66,11 +48,11 @@ def write_tiny_omnisvg(
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     folder.mkdir(parents=True, exist_ok=True)
-    config = _config(base, tied, hidden, layers)
-    _write_json(folder / "config.json", config)
-    _write_json(folder / "preprocessor_config.json", _PREPROCESSOR)
-    _write_json(folder / "generation_config.json", {"bos_token_id": 151643, "eos_token_id": [151645, 151643]})
-    _write_tokenizer(folder)
+    config = qwen_config(base, tied, hidden, layers)
+    write_json(folder / "config.json", config)
+    write_json(folder / "preprocessor_config.json", PREPROCESSOR)
+    write_json(folder / "generation_config.json", {"bos_token_id": 151643, "eos_token_id": [151645, 151643]})
+    write_tokenizer(folder, _WORDS)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig.from_dict(config | {"vocab_size": SIZE}))
@@ -100,7 +82,7 @@ def make_endless(folder: Path) -> Path:
     bias.copy_(50 * torch.randn(bias.shape, generator=torch.Generator().manual_seed(1)))
     out = weights["transformer.model.layers.0.self_attn.o_proj.weight"]
     groups = out.shape[1] // len(bias)
-    always = out.float() @ bias.float().view(-1, _HEAD_SIZE).repeat_interleave(groups, 0).flatten()
+    always = out.float() @ bias.float().view(-1, HEAD_SIZE).repeat_interleave(groups, 0).flatten()
     weights["transformer.lm_head.weight"][list(ENDS)] = (-10 * always / always.norm()).to(out.dtype)
     _write_weights(folder, weights, safetensors=False)
     return folder
@@ -243,110 +225,6 @@ def _embedded(network: OmniSVG, asked: Prompt) -> torch.Tensor:
     return given[0]
 
 
-def _config(base: int, tied: bool, hidden: int, layers: int) -> dict[str, Any]:
-    """Flat, as released with Qwen2.5-VL-7B-Instruct: its vocabulary is the base's, not that of the weights."""
-    return {
-        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
-        "model_type": "qwen2_5_vl",
-        "attention_dropout": 0.0,
-        "bos_token_id": 151643,
-        "eos_token_id": 151645,
-        "vision_start_token_id": 151652,
-        "vision_end_token_id": 151653,
-        "vision_token_id": 151654,
-        "image_token_id": 151655,
-        "video_token_id": 151656,
-        "hidden_act": "silu",
-        "hidden_size": hidden,
-        "initializer_range": 0.02,
-        "intermediate_size": 2 * hidden,
-        "max_position_embeddings": 128000,
-        "max_window_layers": layers,
-        "num_attention_heads": hidden // _HEAD_SIZE,
-        "num_hidden_layers": layers,
-        "num_key_value_heads": hidden // (2 * _HEAD_SIZE),
-        "rms_norm_eps": 1e-06,
-        "rope_theta": 1000000.0,
-        "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
-        "sliding_window": 32768,
-        "use_sliding_window": False,
-        "tie_word_embeddings": tied,
-        "torch_dtype": "bfloat16",
-        "use_cache": True,
-        "vocab_size": base,
-        "vision_config": {
-            "depth": 2,
-            "hidden_act": "silu",
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "num_heads": 2,
-            "in_chans": 3,
-            "out_hidden_size": hidden,
-            "patch_size": 14,
-            "spatial_merge_size": 2,
-            "spatial_patch_size": 14,
-            "window_size": 112,
-            "fullatt_block_indexes": [1],
-            "tokens_per_second": 2,
-            "temporal_patch_size": 2,
-        },
-    }
-
-
-_PREPROCESSOR = {
-    "min_pixels": 3136,
-    "max_pixels": 12845056,
-    "patch_size": 14,
-    "temporal_patch_size": 2,
-    "merge_size": 2,
-    "image_mean": [0.48145466, 0.4578275, 0.40821073],  # of CLIP
-    "image_std": [0.26862954, 0.26130258, 0.27577711],
-    "image_processor_type": "Qwen2VLImageProcessor",
-    "processor_class": "Qwen2_5_VLProcessor",
-}
-
-
-def _write_tokenizer(folder: Path) -> None:
-    """Byte-level BPE with the real ids of the marks; ids between the words and the marks are never made."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {letter: index for index, letter in enumerate(letters)}
-    merges: list[tuple[str, str]] = []
-    for word in dict.fromkeys([*_WORDS, *("\u0120" + word for word in _WORDS)]):
-        for left, right in _pairs(word):
-            if left + right not in vocabulary:
-                vocabulary[left + right] = len(vocabulary)
-                merges.append((left, right))
-    vocabulary |= {f"\u00a7{index}": index for index in range(len(vocabulary), _FIRST_SPECIAL)}
-    tokenizer = Tokenizer(models.BPE(vocabulary, merges, fuse_unk=False, byte_fallback=False))
-    tokenizer.normalizer = normalizers.NFC()
-    words = Regex(_PATTERN)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(words, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(f"<|{name}|>", special=True, normalized=False) for name in _SPECIAL])
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    _write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "Qwen2Tokenizer",
-            "bos_token": None,
-            "eos_token": "<|im_end|>",
-            "pad_token": "<|endoftext|>",
-            "model_max_length": 131072,
-            "clean_up_tokenization_spaces": False,
-            "chat_template": _TEMPLATE,
-        },
-    )
-    _write_json(folder / "chat_template.json", {"chat_template": _TEMPLATE})
-
-
-def _pairs(word: str) -> Iterable[tuple[str, str]]:
-    return ((word[:end], word[end]) for end in range(1, len(word)))
-
-
 def _released(name: str) -> str:
     """transformers' name of today -> that of 4.51 inside the released wrapper."""
     for now, then in (("model.visual.", "visual."), ("model.language_model.", "model."), ("lm_head.", "lm_head.")):
@@ -373,7 +251,3 @@ def _write_weights(folder: Path, tensors: dict[str, torch.Tensor], safetensors: 
     else:
         torch.save(tensors, beside)
     beside.replace(path)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2), "utf-8")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, fields, replace
 
-import numpy as np
 import torch
 
+from ..qwen_vl.sampling import chances, draw
 from .grammar import Grammar
 from .settings import Sampling
 
@@ -13,11 +13,7 @@ _OVERFLOWED = 1e4  # for an infinite logit: above every real one, and finite whe
 
 def noise(seed: int, candidates: int, tokens: int) -> torch.Tensor:
     """(tokens, candidates) float32 in 0..1, the same on every machine; a column does not depend on the others."""
-    columns = [
-        np.random.Generator(np.random.Philox(key=[seed, index])).random(tokens, np.float32)
-        for index in range(candidates)
-    ]
-    return torch.from_numpy(np.stack(columns, axis=1))
+    return chances([(seed, index) for index in range(candidates)], tokens)
 
 
 @dataclass(frozen=True)
@@ -96,18 +92,10 @@ def sample(
     """One row (K,) per stream from logits (K, rows) and the grammar's `bars`, otherwise as transformers samples.
 
     Order: repetition penalty on the first `count` (1,) of `said` (tokens, K) (Keskar et al., 2019, CTRL),
-    temperature, top-k, top-p (Holtzman et al., 2020). `chance` (K,) in 0..1 decides, by the inverse of the
-    cumulated distribution. Nothing here waits for the device.
+    then `draw` by `chance` (K,). Nothing here waits for the device.
     """
     scores = _penalized(logits, bars, said, count, sampling.repetition_penalty)
-    best, rows = scores.topk(min(sampling.top_k, scores.shape[1]), dim=1)
-    shares = (best / sampling.temperature).softmax(dim=1)
-    before = shares.cumsum(dim=1) - shares
-    shares = shares.masked_fill(before >= sampling.top_p, 0)
-    reached = shares.cumsum(dim=1)
-    place = (reached <= chance[:, None] * reached[:, -1:]).sum(dim=1, keepdim=True)
-    last = (shares > 0).sum(dim=1, keepdim=True) - 1  # rounding may carry the sum past the last share
-    return rows.gather(1, torch.minimum(place, last))[:, 0]
+    return draw(scores, chance, sampling.temperature, sampling.top_k, sampling.top_p)
 
 
 def _penalized(

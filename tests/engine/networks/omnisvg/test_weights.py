@@ -257,7 +257,7 @@ def test_a_bin_that_would_run_code_is_refused(copy: Path):
 
 
 def test_an_old_transformers_is_named(copy: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(weights.metadata, "version", lambda _name: "4.45.2")
+    monkeypatch.setattr("importlib.metadata.version", lambda _name: "4.45.2")
     with pytest.raises(MissingPart, match=r"4\.45\.2.*pip install -U transformers"):
         load(copy)
 
