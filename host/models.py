@@ -37,10 +37,17 @@ def load_upscaler(file: str) -> Network:
             f"The upscaler {file}",
             remedy="Put the file into models/upscale_models, or choose auto or lanczos.",
         )
-    descriptor = _describe(file, path)
+    return connected_upscaler(_describe(file, path), file)
+
+
+def connected_upscaler(descriptor: Any, name: str = "The connected upscaler") -> Network:
+    """What an UPSCALE_MODEL socket carries (a descriptor of spandrel), loaded onto the host's device.
+
+    Raises BadInput when it is no upscaler of RGB pictures.
+    """
     if not isinstance(descriptor, ImageModelDescriptor) or descriptor.scale < 2 or _channels(descriptor) != (3, 3):
-        raise _unfit(file, f"{descriptor.architecture.name} x{descriptor.scale}, channels {_channels(descriptor)}")
-    patcher = manage(descriptor.model.eval())
+        raise _unfit(name, _described(descriptor))
+    patcher = getattr(descriptor, "patcher", None) or manage(descriptor.model.eval())
     device = bring_in(patcher, (TILE * descriptor.scale) ** 2 * _BYTES_PER_OUTPUT_PIXEL)
     return Network(_Managed(descriptor, patcher), descriptor.scale, device, descriptor.model, is_out_of_memory)
 
@@ -62,6 +69,12 @@ def _describe(file: str, path: str):  # noqa: ANN202  (spandrel's union of descr
         return ModelLoader().load_from_state_dict(weights)
     except (UnsupportedModelError, UnpicklingError, SafetensorError, EOFError, RuntimeError, ValueError) as error:
         raise _unfit(file, f"a file that cannot be read as one ({type(error).__name__})") from error
+
+
+def _described(descriptor: Any) -> str:
+    if not hasattr(descriptor, "architecture"):
+        return type(descriptor).__name__
+    return f"{descriptor.architecture.name} x{descriptor.scale}, channels {_channels(descriptor)}"
 
 
 def _channels(descriptor: object) -> tuple[int, int]:

@@ -56,6 +56,7 @@ function attach(node) {
   const widget = node.addDOMWidget("vectrahub.preview", "VECTRAHUB_SVG_PREVIEW", view.element, {
     serialize: false,
     hideOnZoom: false,
+    hideInPanel: true, // the side panel would lay it out in its own width
     getMinHeight: () => 220,
   });
   widget.serialize = false; // it holds no value, so the workflow's widget values stay those of the schema

@@ -3,14 +3,20 @@
 from comfy_api.latest import ComfyExtension, io
 from typing_extensions import override
 
+from ..host.captioner import register_captioner_folder
 from ..host.old_names import accept_bare_names
 from ..host.omnisvg import register_folder
+from .caption import QwenCaption
 from .color import PaletteSnap
 from .finish import SVGFinish
 from .gate import SVGQualityGate
 from .omnisvg import OmniSVGGenerate
+from .plan import TilePlan
+from .refine import TileRefine
+from .refine_parts import PARTS
 from .route import ClipRouter
 from .svg_io import SVGLoad, SVGRender, SVGSave
+from .tiles import TileBlend, TileSplit
 from .trace import VTracerTrace
 from .upscale import ESRGAN12MP
 
@@ -25,6 +31,11 @@ NODES: list[type[io.ComfyNode]] = [
     SVGRender,
     SVGLoad,
     SVGSave,
+    TileSplit,
+    QwenCaption,
+    TilePlan,
+    TileRefine,
+    TileBlend,
 ]
 
 
@@ -34,8 +45,9 @@ class VectraHubExtension(ComfyExtension):
     @override
     async def on_load(self) -> None:
         register_folder()
+        register_captioner_folder()
         await accept_bare_names(NODES)
 
     @override
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return NODES
+        return NODES + PARTS

@@ -21,6 +21,7 @@ from .doctor import examine
 from .errors import ClientError, JobError, JobFailed, JobRejected, ServerError, UsageError
 from .host_config import HostConfig, load_config
 from .host_process import PrivateHost
+from .upscale import UpscaleRequest, upscale, upscale_graph
 from .vectorize import VectorizeRequest, vectorize_graph
 
 __version__ = "0.1.0"
@@ -37,6 +38,9 @@ __all__ = [
     "set_image",
     "VectorizeRequest",
     "vectorize_graph",
+    "UpscaleRequest",
+    "upscale_graph",
+    "upscale",
     "examine",
     "PrivateHost",
     "HostConfig",

@@ -14,7 +14,8 @@ class Event:
     """One step of a job.
 
     `node_id`, `node_type` and `title` name the node at work ("node", "progress"); `value` of `maximum` is how far
-    it is; `done` of `total` counts the workflow's nodes. Fields that a kind does not use keep their defaults.
+    it is, and `text` says it in the node's own words ("Tile 7 of 24") where it has some; `done` of `total` counts the
+    workflow's nodes. Fields that a kind does not use keep their defaults.
     """
 
     kind: Kind
@@ -26,6 +27,7 @@ class Event:
     maximum: float = 0.0
     done: int = 0
     total: int = 0
+    text: str = ""
 
     @property
     def share(self) -> float:
@@ -56,10 +58,15 @@ class EventReader:
         self._graph = graph
         self._finished: set[str] = set()
         self._current: str | None = None
+        self._states_come = False
+        self._bars: dict[str, tuple[float, float]] = {}
+        self._texts: dict[str, str] = {}
 
     def read(self, message: Mapping[str, Any]) -> Event | None:
         """The event of a message, or None for messages of other jobs and kinds."""
         data = message.get("data")
+        if message.get("type") == "progress_text" and isinstance(data, Mapping):  # names no job; the socket is ours
+            return self._say(str(data.get("node")), str(data.get("text")))
         if not isinstance(data, Mapping) or data.get("prompt_id") != self._prompt_id:
             return None
         kind = message.get("type")
@@ -70,7 +77,7 @@ class EventReader:
         elif kind == "executing":
             return self._enter(data.get("display_node") or data.get("node"))
         elif kind == "executed":
-            self._finished.add(str(data.get("display_node") or data.get("node")))
+            self._finished.add(str(data.get("node")))
         elif kind == "progress_state":
             return self._state(data.get("nodes") or {})
         return None
@@ -78,23 +85,39 @@ class EventReader:
     def event(self, kind: Kind, node_id: str | None = None, value: float = 0.0, maximum: float = 0.0) -> Event:
         node_type, title = describe(self._graph, node_id)
         done = len(self._finished & set(self._graph) - {node_id})
-        return Event(kind, self._prompt_id, node_id, node_type, title, value, maximum, done, len(self._graph))
+        text = self._texts.get(node_id or "", "")
+        return Event(kind, self._prompt_id, node_id, node_type, title, value, maximum, done, len(self._graph), text)
 
     def _enter(self, node: object) -> Event | None:
-        if self._current is not None:
+        if self._current is not None and not self._states_come:
             self._finished.add(self._current)
         self._current = str(node) if node is not None else None
-        return self.event("node", self._current) if self._current is not None else None
+        if self._current is None:
+            return None
+        return self.event("node", self._current, *self._bars.get(self._current, (0.0, 0.0)))
 
     def _state(self, nodes: Mapping[str, Any]) -> Event | None:
+        self._states_come = True
         running = None
-        for state in nodes.values():
-            shown = str(state.get("display_node_id") or state.get("node_id"))
-            if state.get("state") == "finished" and shown == str(state.get("node_id")):
-                self._finished.add(shown)
+        for node_id, state in nodes.items():
+            shown = str(state.get("display_node_id") or node_id)
+            if state.get("state") == "finished":
+                self._finished.add(node_id)
             elif state.get("state") == "running" and float(state.get("max") or 0) > 1:
-                running = (shown, float(state.get("value") or 0), float(state["max"]))
-        return self.event("progress", *running) if running else None
+                running = shown, state
+        if running is None:
+            return None
+        # A node that is at work through others, as an expansion, may count for itself: that is the bar of the whole.
+        shown, state = running
+        own = nodes.get(shown, state)
+        state = own if float(own.get("max") or 0) > 1 else state
+        self._bars[shown] = float(state.get("value") or 0), float(state["max"])
+        return self.event("progress", shown, *self._bars[shown])
+
+    def _say(self, node_id: str, text: str) -> Event:
+        shown = node_id if node_id in self._graph else node_id.split(".")[0]
+        self._texts[shown] = " ".join(text.split())
+        return self.event("progress", shown, *self._bars.get(shown, (0.0, 0.0)))
 
 
 def describe(graph: Mapping[str, Any], node_id: str | None) -> tuple[str | None, str | None]:

@@ -52,8 +52,12 @@ def check_verdict(entry: Mapping[str, Any], graph: Mapping[str, Any]) -> None:
 def result_of(prompt_id: str, entry: Mapping[str, Any], graph: Mapping[str, Any], seconds: float) -> JobResult:
     """The result in a successful history entry."""
     outputs = entry.get("outputs") or {}
-    files, reports = [], {}
-    for node_id, shown in outputs.items():
+    files: list[OutputFile] = []
+    reports: dict[str, tuple[str, Any]] = {}
+    about = entry.get("meta") or {}
+    for made_by, shown in outputs.items():
+        # What a node that expanded shows comes from the nodes of its expansion, the last word from the last.
+        node_id = str((about.get(made_by) or {}).get("display_node") or made_by)
         node_type, title = describe(graph, node_id)
         name = title or node_type or node_id
         files += [
@@ -64,10 +68,12 @@ def result_of(prompt_id: str, entry: Mapping[str, Any], graph: Mapping[str, Any]
             if isinstance(item, Mapping) and item.get("filename") and item.get("type") in ("output", "temp")
         ]
         if report := _report(shown.get("vectrahub_report")):
-            reports[name if name not in reports else f"{name} ({node_id})"] = report
+            same = reports.get(name, (node_id,))[0] == node_id
+            reports[name if same else f"{name} ({node_id})"] = node_id, report
     # A preview is only a result where the workflow saves nothing.
     kept = [file for file in files if file.kind == "output"] or files
-    return JobResult(prompt_id, tuple(kept), reports, outputs, seconds)
+    said = {name: report for name, (_, report) in reports.items()}
+    return JobResult(prompt_id, tuple(kept), said, outputs, seconds)
 
 
 def _report(shown: Any) -> Any:

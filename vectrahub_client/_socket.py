@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import struct
 import threading
 from typing import Any
 from urllib.parse import quote
@@ -14,14 +15,15 @@ from ._http import is_loopback
 
 _RECEIVE_SECONDS = 0.5  # how long closing may have to wait for the thread
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
+_TEXT = 3  # the host's number for a binary message that is no picture
 
 
 class JobSocket:
     """Listens for `client_id` on a thread of its own until `close`.
 
-    `messages` gets the host's JSON messages as dicts, and {"type": "connection_lost"} and
-    {"type": "connection_back"}. Messages sent while the connection was down are gone: whoever waits for one must
-    also ask the history.
+    `messages` gets the host's JSON messages as dicts, a node's words on its progress as {"type": "progress_text",
+    "data": {"node", "text"}}, and {"type": "connection_lost"} and {"type": "connection_back"}. Messages sent while
+    the connection was down are gone: whoever waits for one must also ask the history.
     """
 
     def __init__(self, url: str, client_id: str) -> None:
@@ -73,10 +75,12 @@ class JobSocket:
                     text = link.recv()
                 except websocket.WebSocketTimeoutException:
                     continue
-                if isinstance(text, str) and text:  # bytes are previews
-                    self._put(text)
-                elif not text:
+                if not text:
                     return
+                if isinstance(text, str):
+                    self._put(text)
+                elif words := progress_text(text):
+                    self.messages.put({"type": "progress_text", "data": words})
         except (OSError, websocket.WebSocketException):
             return
         finally:
@@ -89,3 +93,14 @@ class JobSocket:
             return
         if isinstance(message, dict):
             self.messages.put(message)
+
+
+def progress_text(message: bytes) -> dict[str, str] | None:
+    """{"node", "text"} of a binary message, or None where it is a preview: kind, length of the id, id, text."""
+    if len(message) < 8:
+        return None
+    kind, length = struct.unpack(">II", message[:8])
+    if kind != _TEXT or length > len(message) - 8:
+        return None
+    node, text = message[8 : 8 + length], message[8 + length :]
+    return {"node": node.decode("utf-8", "replace"), "text": text.decode("utf-8", "replace")}

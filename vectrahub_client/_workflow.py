@@ -104,7 +104,7 @@ def _locate(graph: Graph, name: str, schema_of: SchemaOf) -> tuple[str, str]:
             raise WorkflowError(f"node {title!r} has no input {input_name!r}; it has: {', '.join(known) or 'none'}")
         return node_id, input_name
     # Links are not candidates: a bare `image` would otherwise always be ambiguous.
-    owners = [i for i, node in graph.items() if name in node["inputs"] and not _is_link(node["inputs"][name])]
+    owners = [i for i, node in graph.items() if name in node["inputs"] and not is_link(node["inputs"][name])]
     if not owners:
         owners = [i for i in graph if name in _settable(graph, i, schema_of)]
     if len(owners) == 1:
@@ -116,7 +116,8 @@ def _locate(graph: Graph, name: str, schema_of: SchemaOf) -> tuple[str, str]:
     raise WorkflowError(f"no node has an input {name!r}; there are: {', '.join(names) or 'none'}")
 
 
-def _is_link(value: object) -> bool:
+def is_link(value: object) -> bool:
+    """Whether an input's value is a link to another node's output, as /prompt writes it."""
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
 
 
@@ -126,7 +127,7 @@ def _settable(graph: Graph, node_id: str, schema_of: SchemaOf) -> list[str]:
     return [
         key
         for key, (kind, _) in schemas.items()
-        if (isinstance(kind, list) or kind in plain) and not _is_link(graph[node_id]["inputs"].get(key))
+        if (isinstance(kind, list) or kind in plain) and not is_link(graph[node_id]["inputs"].get(key))
     ]
 
 

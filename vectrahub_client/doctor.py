@@ -84,10 +84,13 @@ def _weight(client: Client, key: str, entry: Mapping[str, Any]) -> dict[str, Any
         shown["size"] = sum(file.get("size") or file.get("about") or 0 for file in files)
         # A server lists weights only; either form of them makes the folder usable.
         wanted = [name for name in (_CONVERTED, entry.get("convert")) if name]
+        names = {file["path"].rsplit("/", 1)[-1] for file in files}
+        shards = {name for name in names if name.endswith(".safetensors")}  # of one network: all are needed
     else:
         shown |= {name: entry.get(name) for name in ("file", "size")}
-        wanted = [entry["file"]]
-    present = any(_is_listed("/".join(filter(None, (below, name))), listed) for name in wanted)
+        wanted, shards = [entry["file"]], set()
+    here = {name for name in {*wanted, *shards} if _is_listed("/".join(filter(None, (below, name))), listed)}
+    present = bool(here & set(wanted)) or (bool(shards) and here >= shards)
     return {"key": key, "present": present, "folder": root, **shown, "get": f"python install.py models get {key}"}
 
 

@@ -15,7 +15,7 @@ from vectrahub.vectrahub_client import errors
 from vectrahub.vectrahub_client._events import EventReader
 from vectrahub.vectrahub_client._http import is_loopback, normal_url
 from vectrahub.vectrahub_client._outputs import check_verdict, result_of
-from vectrahub.vectrahub_client.cli.vectorize import plan
+from vectrahub.vectrahub_client.cli.each import plan
 from vectrahub.vectrahub_client.errors import HostNotPrepared, JobCancelled, JobFailed, UsageError
 from vectrahub.vectrahub_client.host_config import default_config_path, load_config
 from vectrahub.vectrahub_client.vectorize import VectorizeRequest, shipped_workflow, vectorize_graph
@@ -92,6 +92,7 @@ def test_events_count_the_nodes_that_are_over() -> None:
     event = ui("progress_state", nodes={"3": state})
     assert event and (event.kind, event.value, event.maximum) == ("progress", 10, 20)
     assert event.share == pytest.approx(0.5)
+    ui("progress_state", nodes={"3": {**state, "state": "finished", "value": 20}})
     event = ui("executing", node="2", display_node="2")
     assert event and event.done == 2
     assert json.dumps(event.as_dict())
@@ -150,13 +151,13 @@ def test_where_results_go(tmp_path: Path) -> None:
     images = [tmp_path / name for name in ("a.png", "a.jpg")]
     for image in images:
         image.write_bytes(b"")
-    assert plan(images[:1], tmp_path / "o.svg") == [(images[0], tmp_path / "o.svg")]
-    assert [target.name for _, target in plan(images, tmp_path / "out")] == ["a.svg", "a-2.svg"]
-    for wrong in (lambda: plan(images, tmp_path / "o.svg"), lambda: plan(images, images[0])):
+    assert plan(images[:1], tmp_path / "o.svg", ".svg") == [(images[0], tmp_path / "o.svg")]
+    assert [target.name for _, target in plan(images, tmp_path / "out", ".svg")] == ["a.svg", "a-2.svg"]
+    for wrong in (lambda: plan(images, tmp_path / "o.svg", ".svg"), lambda: plan(images, images[0], ".svg")):
         with pytest.raises(UsageError):
             wrong()
     with pytest.raises(UsageError, match="no file"):
-        plan([tmp_path / "absent.png"], tmp_path)
+        plan([tmp_path / "absent.png"], tmp_path, ".svg")
 
 
 def test_where_host_json_is_looked_for() -> None:

@@ -25,7 +25,19 @@ Node = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def nodes(host_config: HostConfig, tmp_path_factory: pytest.TempPathFactory) -> list[Node]:
+def nodes(described: list[Node]) -> list[Node]:
+    """The nodes that people place."""
+    return [node for node in described if not node["dev_only"]]
+
+
+@pytest.fixture(scope="session")
+def parts(described: list[Node]) -> list[Node]:
+    """The nodes that others become when they run; menus do not list them."""
+    return [node for node in described if node["dev_only"]]
+
+
+@pytest.fixture(scope="session")
+def described(host_config: HostConfig, tmp_path_factory: pytest.TempPathFactory) -> list[Node]:
     """Every node of the pack, described by the real ComfyUI tree in a process of its own."""
     base = tmp_path_factory.mktemp("contract")
     done = subprocess.run(

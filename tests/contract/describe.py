@@ -47,6 +47,7 @@ def _node(node: Any) -> dict[str, Any]:
         "description": schema.description,
         "search_aliases": schema.search_aliases,
         "output_node": bool(schema.is_output_node),
+        "dev_only": bool(schema.is_dev_only),
         "inputs": [_input(one) for one in schema.inputs],
         "outputs": [{"name": one.display_name, "type": one.io_type, "tooltip": one.tooltip} for one in schema.outputs],
         "calls": calls,
@@ -55,7 +56,7 @@ def _node(node: Any) -> dict[str, Any]:
 
 def _input(one: Any) -> dict[str, Any]:
     facts = {name: getattr(one, name, None) for name in _FACTS}
-    flags = {name: True for name in ("optional", "lazy", "advanced") if getattr(one, name, False)}
+    flags = {name: True for name in ("optional", "lazy", "advanced", "rawLink") if getattr(one, name, False)}
     kept = {name: getattr(value, "value", value) for name, value in facts.items() if value is not None}
     return {"id": one.id, "type": one.io_type, **flags, **kept}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from vectrahub.tests.contract.conftest import HERE, Node, keep_in_step
+from vectrahub.tests.contract.conftest import HERE, ROOT, Node, keep_in_step
 
-STAGES = {"route", "upscale", "color", "vector"}
+STAGES = {"route", "upscale", "color", "vector", "tiles"}
 NUMBERS = {"INT", "FLOAT"}
 
 
@@ -43,9 +43,19 @@ def test_the_functions_take_what_the_schema_gives(nodes: list[Node]) -> None:
             assert set(other["names"]) <= set(names), f"{node['id']}.{name}"
 
 
+def test_parts_are_made_by_an_expansion(parts: list[Node]) -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "host").glob("*.py"))
+    assert parts
+    for part in parts:
+        assert part["id"] == f"VectraHub_{part['class']}"
+        assert f'"{part["id"]}"' in code
+        assert {one["id"] for one in part["inputs"]} == set(part["calls"]["execute"]["names"])
+
+
 def test_lazy_inputs_are_asked_for(nodes: list[Node]) -> None:
+    """Those that are only passed on as links are asked for by the graph that they go into."""
     for node in nodes:
-        lazy = any(one.get("lazy") for one in node["inputs"])
+        lazy = any(one.get("lazy") and not one.get("rawLink") for one in node["inputs"])
         assert lazy == ("check_lazy_status" in node["calls"]), node["id"]
 
 
@@ -77,7 +87,7 @@ def test_the_schema_is_the_agreed_one(nodes: list[Node]) -> None:
 
 
 def _agreed(node: Node) -> dict[str, Any]:
-    texts = {"tooltip", "description", "search_aliases", "display_name", "calls"}
+    texts = {"tooltip", "description", "search_aliases", "display_name", "calls", "dev_only"}
     parts = {key: value for key, value in node.items() if key not in texts}
     for key in ("inputs", "outputs"):
         parts[key] = [{k: v for k, v in one.items() if k not in texts} for one in node[key]]

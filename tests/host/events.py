@@ -17,14 +17,19 @@ from vectrahub.tests.host_fixture import RunningHost
 
 @dataclass
 class Heard:
-    """ran: titles of the nodes that were executed, in order. previews: (node title, picture's bytes)."""
+    """ran: titles of the nodes that were executed, in order; ids: their ids, which tell an expansion's nodes apart.
 
-    outcome: Outcome
+    previews: (node title, picture's bytes). texts: (node id, what it says about itself).
+    """
+
+    outcome: Outcome = field(init=False)
     ran: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    texts: list[tuple[str, str]] = field(default_factory=list)
     previews: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-_PREVIEW = 4  # the host's number for a picture that says which node it is of
+_TEXT, _PREVIEW = 3, 4  # the host's numbers for a text and a picture that say which node they are of
 
 
 def listen(host: RunningHost, graph: Graph, seconds: float = 90) -> Heard:
@@ -37,31 +42,32 @@ def listen(host: RunningHost, graph: Graph, seconds: float = 90) -> Heard:
         answer = post(host, graph, client_id=me)
         assert answer.status_code == 200, answer.text
         job = answer.json()["prompt_id"]
-        ran, previews = _until_the_end(socket, job, titles, time.monotonic() + seconds)
+        heard = _until_the_end(socket, job, titles, time.monotonic() + seconds)
     finally:
         socket.close()
-    return Heard(wait(host, job, seconds), ran, previews)
+    heard.outcome = wait(host, job, seconds)
+    return heard
 
 
-def _until_the_end(
-    socket: websocket.WebSocket, job: str, titles: dict[str, str], deadline: float
-) -> tuple[list[str], list[tuple[str, bytes]]]:
-    ran: list[str] = []
-    previews: list[tuple[str, bytes]] = []
+def _until_the_end(socket: websocket.WebSocket, job: str, titles: dict[str, str], deadline: float) -> Heard:
+    heard = Heard()
     while time.monotonic() < deadline:
         message = socket.recv()
         if isinstance(message, bytes):
-            if struct.unpack(">I", message[:4])[0] == _PREVIEW:
-                size = struct.unpack(">I", message[4:8])[0]
-                about = json.loads(message[8 : 8 + size])
-                previews.append((titles[about["display_node_id"]], message[8 + size :]))
+            kind, size = struct.unpack(">II", message[:8])
+            about, rest = message[8 : 8 + size], message[8 + size :]
+            if kind == _PREVIEW:
+                heard.previews.append((titles[json.loads(about)["display_node_id"]], rest))
+            elif kind == _TEXT:
+                heard.texts.append((about.decode(), rest.decode()))
             continue
         event: dict[str, Any] = json.loads(message)
         data = event.get("data", {})
         if data.get("prompt_id") != job:
             continue
         if event["type"] == "executing" and data["node"] is not None:
-            ran.append(titles[data["display_node"]])
+            heard.ran.append(titles[data["display_node"]])
+            heard.ids.append(data["node"])
         if event["type"] in ("execution_success", "execution_error", "execution_interrupted"):
-            return ran, previews
+            return heard
     raise TimeoutError(f"job {job} not heard to its end")

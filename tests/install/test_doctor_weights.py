@@ -62,6 +62,26 @@ def test_doctor_knows_a_folder_by_the_path_of_its_weights(listed, present):
     assert weight["size"] > 17_000_000_000 and weight["licence"] == "Apache-2.0" and "traced" in weight["without"]
 
 
+SHARDS = [f"Qwen2.5-VL-3B-Instruct/model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "present"),
+    [
+        (SHARDS, True),
+        (["Qwen2.5-VL-3B-Instruct/model.safetensors"], True),
+        (["Qwen-VL/" + name for name in SHARDS], True),
+        (SHARDS[:1], False),
+        ([name.replace("3B", "7B") for name in SHARDS], False),
+        ([], False),
+    ],
+)
+def test_doctor_wants_all_shards(listed, present):
+    entry = _read_catalogue(_CATALOGUE)["qwen2.5-vl-3b"]
+    with listing({"LLM": listed}) as client:
+        assert _weight(client, "qwen2.5-vl-3b", entry)["present"] is present
+
+
 @pytest.mark.parametrize(
     ("listed", "present"),
     [(["a.pth"], True), (["mine/a.pth"], True), (["mine\\a.pth"], True), (["ba.pth"], False), ([], False)],

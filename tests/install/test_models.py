@@ -211,3 +211,16 @@ def test_the_catalogue_says_what_a_licence_forbids():
     catalogue = read_catalogue()
     assert catalogue["omnisvg-8b"].licence == "Apache-2.0"
     assert "non-commercial" in catalogue["omnisvg-4b"].licence
+    assert catalogue["qwen2.5-vl-7b"].licence == "Apache-2.0"
+    assert "non-commercial" in catalogue["qwen2.5-vl-3b"].licence
+
+
+def test_the_catalogue_has_the_captioners_as_released():
+    """The sums of the files are those of the releases, and whatever the captioner asks for is among them."""
+    for key, size, shards in (("qwen2.5-vl-7b", 16.59e9, 5), ("qwen2.5-vl-3b", 7.52e9, 2)):
+        weights = read_catalogue()[key]
+        assert not weights.convert and weights.folder.startswith("LLM/")
+        assert abs(weights.size - size) < 1e7
+        names = {file.name for file in weights.files}
+        assert len([name for name in names if name.endswith(".safetensors")]) == shards
+        assert {"config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors.index.json"} <= names

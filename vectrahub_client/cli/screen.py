@@ -54,7 +54,7 @@ class Screen:
             self._line({**event.as_dict(), "job": name})
         elif self._bar:
             at = event.title or event.node_type or event.kind.replace("_", " ")
-            self._show(f"{name}: {at}", event.share)
+            self._show(f"{name}: {at}: {event.text}" if event.text else f"{name}: {at}", event.share)
 
     def result(self, text: str, **fields: object) -> None:
         """A result: `text` for a person, `fields` for a program."""

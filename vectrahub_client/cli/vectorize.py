@@ -6,13 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .._discover import connect
-from .._names import distinct_names
 from .._outputs import JobResult
 from ..client import Client
-from ..errors import ClientError, JobRejected, OutputError, ServerError, UsageError
+from ..errors import OutputError
 from ..vectorize import MOST_COLORS, ROUTES, SAVE, VectorizeRequest, vectorize_graph
-from .report import write_report
+from .each import plan, run_each
 from .screen import Screen
 
 
@@ -46,58 +44,15 @@ def call(options: argparse.Namespace, screen: Screen) -> int:
     """Vectorize all; 0, the exit code of the first image that failed, or a ClientError."""
     request = VectorizeRequest(options.route, options.colors, options.palette, options.draft)
     vectorize_graph(request, "", options.workflow)  # a wrong workflow is known before a server is started
-    targets = plan(options.images, options.out)
-    reports: dict[str, object] = {}
-    code = 0
-    try:
-        with connect(options.server, say=screen.say) as client:
-            for image, target in targets:
-                name = str(image)
-                try:
-                    result = _one(client, request, image, target, options, screen)
-                except (ServerError, JobRejected):
-                    raise  # the others would meet the same
-                except ClientError as error:
-                    screen.error(error, name)
-                    reports[name] = error.as_dict()
-                    code = code or error.exit_code
-                    continue
-                reports[name] = result.reports
-                screen.result(
-                    str(target), image=name, file=str(target), seconds=round(result.seconds, 3), reports=result.reports
-                )
-    finally:
-        if options.report:
-            write_report(options.report, reports)
-    return code
+    targets = plan(options.images, options.out, ".svg")
 
+    def one(client: Client, image: Path, target: Path) -> JobResult:
+        graph = vectorize_graph(request, client.upload(image), options.workflow)
+        result = client.run(graph, on_event=lambda event: screen.event(event, image.name), timeout=options.timeout)
+        drawings = [file for file in result.files if file.title == SAVE and file.filename.lower().endswith(".svg")]
+        if not drawings:
+            raise OutputError(f"the workflow ended, but its node {SAVE!r} saved no SVG")
+        client.download(drawings[0], target, replace=True)
+        return result
 
-def plan(images: list[Path], out: Path) -> list[tuple[Path, Path]]:
-    """(input, output) for each image. Raises UsageError before anything is done."""
-    for image in images:
-        if not image.is_file():
-            raise UsageError(f"there is no file {image}")
-    if out.suffix.lower() == ".svg" and not out.is_dir():
-        if len(images) > 1:
-            raise UsageError(f"{len(images)} images do not fit into the one file {out}; give a folder")
-        return [(images[0], out)]
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is neither a folder nor an .svg file")
-    return [(image, out / name) for image, name in zip(images, distinct_names(images, ".svg"), strict=True)]
-
-
-def _one(
-    client: Client,
-    request: VectorizeRequest,
-    image: Path,
-    target: Path,
-    options: argparse.Namespace,
-    screen: Screen,
-) -> JobResult:
-    graph = vectorize_graph(request, client.upload(image), options.workflow)
-    result = client.run(graph, on_event=lambda event: screen.event(event, image.name), timeout=options.timeout)
-    drawings = [file for file in result.files if file.title == SAVE and file.filename.lower().endswith(".svg")]
-    if not drawings:
-        raise OutputError(f"the workflow ended, but its node {SAVE!r} saved no SVG")
-    client.download(drawings[0], target, replace=True)
-    return result
+    return run_each(targets, one, options.server, options.report, screen)

@@ -28,6 +28,32 @@ class TestBatch:
         return (images, masks)
 
 
+class TestList:
+    """A list of `count` images, each a bit wider than the last, the second one a batch of two; pixels of the image
+    that `broken` counts from 1 are NaN."""
+
+    CATEGORY = "test"
+    FUNCTION = "run"
+    RETURN_TYPES = ("IMAGE",)
+    OUTPUT_IS_LIST = (True,)
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802
+        numbers = {"count": ("INT", {"default": 3, "min": 1, "max": 64}), "broken": ("INT", {"default": 0})}
+        return {"required": {**numbers, "salt": ("INT", {"default": 0, "min": 0, "max": 1_000_000})}}
+
+    def run(self, count, broken, salt):
+        random = torch.Generator().manual_seed(salt)
+        images = []
+        for index in range(count):
+            cells = torch.rand((2 if index == 1 else 1, 4, 4, 3), generator=random)
+            images.append(cells.repeat_interleave(112, 1).repeat_interleave(112 + 7 * index, 2))
+        seen = [picture for batch in images for picture in batch]
+        if broken:
+            seen[broken - 1][5, 7, 1] = torch.nan
+        return (images,)
+
+
 class TestBusy:
     """A picture of `patches` random patches in 24 colours: much to trace. `salt` makes it a new one."""
 
@@ -55,4 +81,8 @@ class TestBusy:
         return (palette[labels][None].clone(),)
 
 
-NODE_CLASS_MAPPINGS = {"VectraHubTest_Batch": TestBatch, "VectraHubTest_Busy": TestBusy}
+NODE_CLASS_MAPPINGS = {
+    "VectraHubTest_Batch": TestBatch,
+    "VectraHubTest_List": TestList,
+    "VectraHubTest_Busy": TestBusy,
+}
