@@ -7,6 +7,7 @@ before anything runs: to see which tiles are done already, without loading a sin
 import hashlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +41,12 @@ def lineage(graph: Graph, link: Link) -> str:
     """
     seen: dict[str, str] = {}
     return _digest([__version__, _behind(graph, link, seen)])
+
+
+def embeddings(text: str) -> list[object]:
+    """Size and time of the files of the textual inversions ("embedding:name") in a prompt, in their order."""
+    names = re.findall(r"embedding:([^\s,()\[\]]+)", text)
+    return [_files(f"{name}{ending}") for name in names for ending in ("", ".safetensors", ".pt", ".bin")]
 
 
 def is_link(value: object) -> bool:

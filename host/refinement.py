@@ -5,16 +5,17 @@ finished tiles are found by their keys before the graph is made, so what is done
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from comfy_execution.graph_utils import GraphBuilder
 from torch import Tensor
 
 from ..engine.errors import BadInput
 from ..engine.raster.tiles.crop import split
-from ..engine.raster.tiles.grid import TileGrid
+from ..engine.raster.tiles.kept import Levels
 from ..engine.raster.tiles.plan import TilePlan
-from .lineage import Link
+from .lineage import Link, embeddings
 from .progress import TileProgress
 from .report import StageReport
 from .tile_jobs import TileJob, calls, tile_jobs
@@ -58,6 +59,14 @@ class Refinement:
     memory: TileMemory
     progress: TileProgress
     report: StageReport
+    passes: list[dict[str, object]] = field(default_factory=list)  # the figures of each
+    made: set[TileJob] = field(default_factory=set)  # what came back
+
+    def told(self) -> str:
+        """The report, when all is done."""
+        for figures in self.passes:
+            self.report.add(**figures, not_kept=self.memory.why_not)
+        return self.report.json()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -66,15 +75,15 @@ class Gathering:
 
     sources: list[Tensor]
     made: dict[str, list[int]]  # name of an input: the tiles that arrive over it
-    found: dict[int, str]  # tile: its key among the kept ones
+    found: Mapping[int, Levels]  # tiles that were kept
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class FirstPass:
-    """What the second pass is laid over, around the seams of `grid` and `feather` px beyond their overlaps."""
+    """What the second pass is laid over, around the seams of its plan's grid and `feather` px beyond the overlaps."""
 
     image: Tensor  # (1, H, W, 3)
-    grid: TileGrid
+    plan: TilePlan
     feather: int
 
 
@@ -94,13 +103,13 @@ def refined(graph: GraphBuilder, run: Refinement, plan: TilePlan, image: Tensor)
     blended = _pass(graph, run, plan, image, run.seed)
     if run.seams is None:
         return _finished(graph, run, blended, None)
-    again = graph.node("VectraHub_TileSeams", id="seams", image=blended, grid=plan.grid, seams=run.seams, run=run)
+    again = graph.node("VectraHub_TileSeams", id="seams", image=blended, plan=plan, seams=run.seams, run=run)
     return again.out(0), again.out(1)
 
 
 def refined_seams(graph: GraphBuilder, run: Refinement, plan: TilePlan, first: FirstPass) -> tuple[Link, Link]:
     """Put the second pass into the graph; returns the links of the result and its report."""
-    blended = _pass(graph, run, plan, first.image, run.seed + first.grid.count)
+    blended = _pass(graph, run, plan, first.image, run.seed + first.plan.grid.count)
     return _finished(graph, run, blended, first)
 
 
@@ -114,13 +123,14 @@ def _pass(graph: GraphBuilder, run: Refinement, plan: TilePlan, image: Tensor, f
     jobs = tile_jobs(plan, image, shown, run.sampling, first_seed, _recipe(run, plan))
     found = run.memory.found(jobs)
     run.progress.done(len(found))
-    run.report.add(
-        rows=plan.grid.rows,
-        columns=plan.grid.columns,
-        refined=len(jobs) - len(found),
-        kept=len(found),
-        left_out=plan.grid.count - len(jobs),
-        not_kept=run.memory.why_not,
+    run.passes.append(
+        {
+            "rows": plan.grid.rows,
+            "columns": plan.grid.columns,
+            "refined": len(jobs) - len(found),
+            "kept": len(found),
+            "left_out": plan.grid.count - len(jobs),
+        }
     )
     made: dict[str, list[int]] = {}
     links: dict[str, Link] = {}
@@ -131,8 +141,9 @@ def _pass(graph: GraphBuilder, run: Refinement, plan: TilePlan, image: Tensor, f
         links[name] = graph.node("VectraHub_TileKeep", id=name, images=images, jobs=group, run=run).out(0)
         made[name] = [job.index for job in group]
     gathering = Gathering(split(image, plan.grid), made, found)
-    backwards = dict(reversed(links.items()))  # the host begins with what stands last
-    tiles = graph.node("VectraHub_TileGather", id="gather", gathering=gathering, run=run, **backwards).out(0)
+    # The host begins with what stands last: the words of all tiles, while the text encoder is loaded, then tile 1.
+    wanted = dict(reversed(links.items())) | _all_words(graph)
+    tiles = graph.node("VectraHub_TileGather", id="gather", gathering=gathering, **wanted).out(0)
     blend = graph.node("VectraHub_TileBlend", id="blend", tiles=tiles, grid=plan.grid, match=run.match, source=image)
     return blend.out(0)
 
@@ -140,6 +151,7 @@ def _pass(graph: GraphBuilder, run: Refinement, plan: TilePlan, image: Tensor, f
 def _recipe(run: Refinement, plan: TilePlan) -> dict[str, object]:
     """What decides the result of every tile, beside its own job."""
     recipe: dict[str, object] = {**run.memory.recipe, "negative": plan.negative, "guidance": run.guidance}
+    recipe["negative_embeddings"] = embeddings(plan.negative)
     if run.control:
         recipe["control"] = [run.control.strength, run.control.start, run.control.end]
     return recipe
@@ -198,6 +210,13 @@ def _together(graph: GraphBuilder, run: Refinement, group: list[TileJob], plan: 
 
 def _latent(graph: GraphBuilder, run: Refinement, job: TileJob) -> Link:
     return graph.node("VAEEncode", id=job.name("encode"), pixels=job.pixels, vae=run.vae).out(0)
+
+
+def _all_words(graph: GraphBuilder) -> dict[str, Link]:
+    kinds = [node.class_type for node in graph.nodes.values()]
+    last = "FluxGuidance" if "FluxGuidance" in kinds else "CLIPTextEncode"
+    words = [node for node in graph.nodes.values() if node.class_type == last]
+    return {f"words_{number}": node.out(0) for number, node in enumerate(words)}
 
 
 def _words(graph: GraphBuilder, run: Refinement, text: str) -> Link:

@@ -9,9 +9,11 @@ from torch import Tensor
 from ..engine.raster.tiles.crop import split
 from ..engine.raster.tiles.kept import tile_key
 from ..engine.raster.tiles.plan import TilePlan
+from .lineage import embeddings
 from .tile_sampling import Sampling, can_share
 
 SEEDS = 1 << 64
+RECIPE = 1  # to be raised whenever the same job would come out otherwise: older tiles are then not found
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -49,7 +51,7 @@ def tile_jobs(
     controls = pixels if shown is None else split(shown, plan.grid)
     jobs = []
     for index, (tile, control) in enumerate(zip(pixels, controls, strict=True)):
-        if not _changes(plan, index, sampling.denoise):
+        if not plan.changes(index, sampling.denoise):
             continue
         work = plan.tiles[index]
         denoise = sampling.denoise if work.denoise is None else work.denoise
@@ -57,19 +59,15 @@ def tile_jobs(
         own = replace(sampling, denoise=denoise)
         text = plan.text(index)
         pictures = [tile] if control is tile else [tile, control]
-        key = tile_key({**recipe, **asdict(own), "seed": seed, "text": text}, *pictures)
+        own_recipe = {"recipe": RECIPE, **asdict(own), "seed": seed, "text": text, "embeddings": embeddings(text)}
+        key = tile_key({**recipe, **own_recipe}, *pictures)
         jobs.append(TileJob(index, tile, control, text, seed, own, key))
     return jobs
 
 
-def count_changes(plan: TilePlan, denoise: float) -> int:
-    """How many tiles are to be refined: not left out, and with a denoise above 0 (their own, else this one)."""
-    return sum(_changes(plan, index, denoise) for index in range(plan.grid.count))
-
-
-def _changes(plan: TilePlan, index: int, denoise: float) -> bool:
-    work = plan.tiles[index]
-    return not work.skip and (denoise if work.denoise is None else work.denoise) > 0
+def changed(plan: TilePlan, denoise: float) -> list[int]:
+    """The tiles that are to be refined."""
+    return [index for index in range(plan.grid.count) if plan.changes(index, denoise)]
 
 
 def calls(jobs: Sequence[TileJob], batch: int) -> list[list[TileJob]]:

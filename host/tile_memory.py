@@ -1,29 +1,42 @@
 """Which tiles were finished before, in this run of the server or another."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import folder_paths
+from torch import Tensor
 
-from ..engine.raster.tiles.kept import KeptTiles
+from ..engine.raster.tiles.kept import KeptTiles, Levels
 from .lineage import Graph, Link, Untraceable, lineage
 from .tile_jobs import TileJob
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class TileMemory:
     """The kept tiles, or why there are none; `recipe` stands for the models in the tiles' keys."""
 
-    recipe: Mapping[str, object]
-    kept: KeptTiles | None
-    why_not: str = ""
+    def __init__(self, recipe: Mapping[str, object], kept: KeptTiles | None, why_not: str = "") -> None:
+        self.recipe = recipe
+        self.why_not = why_not
+        self._kept = kept
 
-    def found(self, jobs: Sequence[TileJob]) -> dict[int, str]:
-        """The tiles that are here already: number -> key."""
-        if self.kept is None:
+    def found(self, jobs: Sequence[TileJob]) -> dict[int, Levels]:
+        """The tiles that are here already: number -> levels, for `restored`."""
+        if self._kept is None:
             return {}
-        return {job.index: job.key for job in jobs if self.kept.has(job.key, tuple(job.pixels.shape))}
+        shown = {job.index: self._kept.find(job.key, tuple(job.pixels.shape)) for job in jobs}
+        return {index: levels for index, levels in shown.items() if levels is not None}
+
+    def put(self, job: TileJob, tile: Tensor) -> None:
+        """Keep a finished tile. Where the disk does not take it, this run goes on without keeping any."""
+        if self._kept is None:
+            return
+        try:
+            self._kept.put(job.key, tile)
+        except OSError as error:
+            self._kept = None
+            self.why_not = f"could not be written: {error}"
+            logging.getLogger("vectrahub").warning("Finished tiles are not kept: %s", error)
 
 
 def remember(graph: Graph, models: Mapping[str, Link], resume: bool) -> TileMemory:

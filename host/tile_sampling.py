@@ -113,7 +113,7 @@ def _call(
         model,
         torch.cat(noise),
         sampling.cfg,
-        _sampler(sampling.sampler_name, latents.to(model.load_device), seeds),
+        _sampler(sampling.sampler_name, latents.to(model.load_device, torch.float32), seeds),
         schedule.sigmas,
         positive,
         negative,

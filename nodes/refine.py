@@ -12,7 +12,7 @@ from ..host.lineage import Link
 from ..host.progress import TileProgress
 from ..host.refinement import Control, Refinement, Seams, refined
 from ..host.report import StageReport
-from ..host.tile_jobs import count_changes
+from ..host.tile_jobs import changed
 from ..host.tile_memory import remember
 from ..host.tile_sampling import Sampling
 from ..host.tiles import TILE_PLAN
@@ -137,7 +137,7 @@ class TileRefine(io.ComfyNode):
                     min=1,
                     max=16,
                     optional=True,
-                    tooltip="Tiles per call of the sampler. More may be faster on a large GPU; the result is the same.",
+                    tooltip="Tiles per call of the sampler. More may be faster on a large GPU; the result is the same but for rounding.",
                 ),
                 io.Combo.Input(
                     "match",
@@ -222,16 +222,18 @@ class TileRefine(io.ComfyNode):
             shown = None if control_image is None else control_image[..., :3]
             control = Control(control_net, shown, control_strength, control_start, control_end)
             models["control_net"] = control_net
-        seams = Seams(second_pass(plan, seam_denoise), seam_feather) if seam_fix and plan.grid.count > 1 else None
-        tiles = count_changes(plan, denoise) + (count_changes(seams.plan, denoise) if seams else 0)
+        seams = None
+        if seam_fix and plan.grid.count > 1:
+            seams = Seams(second_pass(plan, denoise, seam_denoise), seam_feather)
+        tiles = len(changed(plan, denoise)) + (len(changed(seams.plan, denoise)) if seams else 0)
         run = Refinement(
             model=model,
             clip=clip,
             vae=vae,
             control=control,
             seams=seams,
-            sampling=Sampling(steps, cfg, sampler_name, scheduler, denoise),
-            seed=seed,
+            sampling=Sampling(int(steps), float(cfg), sampler_name, scheduler, float(denoise)),
+            seed=int(seed),
             batch=batch,
             guidance=guidance,
             match=match,

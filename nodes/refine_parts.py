@@ -7,13 +7,12 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import GraphBuilder
 from torch import Tensor
 
-from ..engine.raster.tiles.grid import TileGrid
-from ..engine.raster.tiles.seams import mix_seams
+from ..engine.raster.tiles.plan import TilePlan
 from ..host.progress import HostProgress
 from ..host.refinement import FirstPass, Gathering, Refinement, Seams, refined_seams
 from ..host.report import report_ui
 from ..host.tile_jobs import TileJob
-from ..host.tile_results import gather, keep, sample_group
+from ..host.tile_results import finish, gather, keep, sample_group
 
 
 class TileSample(io.ComfyNode):
@@ -65,14 +64,14 @@ class TileGather(io.ComfyNode):
         return _part(
             "TileGather",
             "Puts the tiles of a pass in their order.",
-            inputs=_constants("gathering", "run"),
+            inputs=_constants("gathering"),
             outputs=[io.Image.Output(display_name="tiles", is_output_list=True, tooltip="All tiles, row by row.")],
-            accept_all_inputs=True,  # the kept tiles, by the names in `gathering`
+            accept_all_inputs=True,  # tiles by the names in `gathering`, and words, only to be encoded before them
         )
 
     @classmethod
-    def execute(cls, gathering: Gathering, run: Refinement, **made: Tensor) -> io.NodeOutput:
-        return io.NodeOutput(gather(run, gathering, made))
+    def execute(cls, gathering: Gathering, **made: Any) -> io.NodeOutput:
+        return io.NodeOutput(gather(gathering, made))
 
 
 class TileSeams(io.ComfyNode):
@@ -83,15 +82,15 @@ class TileSeams(io.ComfyNode):
         return _part(
             "TileSeams",
             "Refines the seams of the first pass on tiles moved by half.",
-            inputs=[io.Image.Input("image", tooltip="Result of the first pass."), *_constants("grid", "seams", "run")],
+            inputs=[io.Image.Input("image", tooltip="Result of the first pass."), *_constants("plan", "seams", "run")],
             outputs=_result(),
             enable_expand=True,
         )
 
     @classmethod
-    def execute(cls, image: Tensor, grid: TileGrid, seams: Seams, run: Refinement) -> io.NodeOutput:
+    def execute(cls, image: Tensor, plan: TilePlan, seams: Seams, run: Refinement) -> io.NodeOutput:
         graph = GraphBuilder()
-        first = FirstPass(image, grid, seams.feather)
+        first = FirstPass(image, plan, seams.feather)
         return io.NodeOutput(*refined_seams(graph, run, seams.plan, first), expand=graph.finalize())
 
 
@@ -109,10 +108,9 @@ class TileFinish(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, first: FirstPass | None, run: Refinement) -> io.NodeOutput:
-        if first is not None:
-            image = mix_seams(first.image, image, first.grid, first.feather, HostProgress())
-        report = run.report.json()
-        return io.NodeOutput(image, report, ui=report_ui(report))
+        result = finish(run, image, first, HostProgress())
+        report = run.told()
+        return io.NodeOutput(result, report, ui=report_ui(report))
 
 
 PARTS: list[type[io.ComfyNode]] = [TileSample, TileKeep, TileGather, TileSeams, TileFinish]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +32,10 @@ EDITS = [
 ]
 
 
-def both(host: RunningHost, sampler: str, family: str = "sdxl", control: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """The same picture one by one and three at a time."""
+def both(
+    host: RunningHost, sampler: str, family: str = "sdxl", control: bool = False
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The same three tiles one by one and three at a time, and in how many calls these were made."""
     name = new_picture(host, 160, 64)
     settings = {"sampler_name": sampler, "steps": 3, "resume": False}
     if family == "flux":
@@ -41,20 +43,31 @@ def both(host: RunningHost, sampler: str, family: str = "sdxl", control: bool = 
     results = []
     for batch in (1, 3):
         graph = tiled(name, EDITS, family, batch=batch, **settings)
-        results.append(picture_of(run(host, with_control(graph, family) if control else graph)))
-    return results[0], results[1]
+        heard = listen(host, with_control(graph, family) if control else graph)
+        results.append((picture_of(heard.outcome), len(sampled(heard.ids))))
+    assert results[0][1] == 3
+    return results[0][0], results[1][0], results[1][1]
 
 
 @pytest.mark.parametrize("sampler", SHARED + ALONE)
 def test_the_same_as_one_by_one(host: RunningHost, sampler: str) -> None:
-    alone, together = both(host, sampler)
+    alone, together, calls = both(host, sampler)
     assert np.abs(alone - together).max() <= 1
+    assert calls == (1 if sampler in SHARED else 3)
 
 
 @pytest.mark.parametrize("family", ["sdxl", "flux"])
 def test_with_a_control_net_too(host: RunningHost, family: str) -> None:
-    alone, together = both(host, "euler", family, control=True)
+    alone, together, calls = both(host, "euler", family, control=True)
     assert np.abs(alone - together).max() <= 1
+    assert calls == 1
+
+
+@pytest.mark.parametrize("sampler", ["euler_ancestral", "lcm"])
+def test_fresh_noise_is_the_same_where_pictures_are_halves(boot_host: Callable[..., RunningHost], sampler: str) -> None:
+    host = boot_host(packs=["tiny_diffusion"], args=["--fp16-intermediates"])
+    alone, together, _ = both(host, sampler)
+    assert np.abs(alone - together).max() <= 2
 
 
 @pytest.fixture

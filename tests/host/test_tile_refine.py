@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from vectrahub.tests.client.graphs import node
 from vectrahub.tests.host.events import listen
-from vectrahub.tests.host.runs import run
+from vectrahub.tests.host.runs import Graph, run
 from vectrahub.tests.host.tile_graphs import (
     HEIGHT,
     REFINE,
@@ -159,6 +160,115 @@ def test_a_second_pass_changes_the_seams_only(host: RunningHost) -> None:
     assert said[-1] == "Tile 18 of 18"
     again = listen(host, tiled(name, seam_fix=True, seam_feather=9, seam_denoise=0.6))
     assert sampled(again.ids) == []
+
+
+@pytest.mark.parametrize("alone", [{"skip": True}, {"denoise": 0}])
+def test_a_second_pass_leaves_alone_what_the_first_did(host: RunningHost, alone: dict[str, Any]) -> None:
+    name = new_picture(host)
+    edits = [{"row": 0, "column": 0, **alone}, {"row": 0, "column": 1, **alone}]
+    result = picture_of(run(host, tiled(name, edits, seam_fix=True, seam_denoise=0.9)))
+    assert changed(result, source(host, name)) == [2, 3, 4, 5]
+    nothing = listen(host, tiled(name, seam_fix=True, denoise=0.0))
+    assert sampled(nothing.ids) == []
+    assert np.abs(picture_of(nothing.outcome) - source(host, name)).max() <= 1
+
+
+def test_all_words_are_encoded_before_the_first_tile_is_sampled(host: RunningHost) -> None:
+    """On a small GPU the text encoder and the model would else push each other out for every tile."""
+    edits = [{"row": row, "column": column, "prompt": f"{row} {column}"} for row in range(2) for column in range(3)]
+    for family in ("sdxl", "flux"):
+        ids = [one.split(".")[-1] for one in listen(host, tiled(new_picture(host), edits, family, guidance=2.0)).ids]
+        words = [at for at, name in enumerate(ids) if name.startswith(("words_", "guided_"))]
+        assert len(words) == 14
+        assert max(words) < ids.index("tile1_sample")
+
+
+# What decides a tile's result, each once.
+MATTERS: dict[str, Any] = {
+    "negative": ("3", {"negative": "ugly"}),
+    "prompt": ("3", {"prompt": "a village"}),
+    "model": (REFINE, {"model": ["30", 0]}),
+    "clip": (REFINE, {"clip": ["30", 1]}),
+    "vae": (REFINE, {"vae": ["30", 2]}),
+    "control_net": (REFINE, {"control_net": ["31", 0]}),
+    "control_strength": (REFINE, {"control_strength": 0.3}),
+    "control_start": (REFINE, {"control_start": 0.2}),
+    "control_end": (REFINE, {"control_end": 0.8}),
+    "no control": (REFINE, {"use_control_net": False}),
+    "steps": (REFINE, {"steps": 3}),
+    "cfg": (REFINE, {"cfg": 4.0}),
+    "sampler": (REFINE, {"sampler_name": "heun"}),
+    "scheduler": (REFINE, {"scheduler": "karras"}),
+    "denoise": (REFINE, {"denoise": 0.4}),
+    "guidance": (REFINE, {"guidance": 2.0}),
+    "seed": (REFINE, {"seed": 5}),
+}
+DOES_NOT: dict[str, Any] = {
+    "match": (REFINE, {"match": "lab"}),
+    "batch": (REFINE, {"batch": 4}),
+    "seams": (REFINE, {"seam_feather": 3}),
+}
+
+
+@pytest.mark.parametrize("what", [*MATTERS, *DOES_NOT])
+def test_a_tile_is_found_by_all_that_decides_it_and_nothing_else(
+    host: RunningHost, what: str, refined_once: str
+) -> None:
+    number, inputs = {**MATTERS, **DOES_NOT}[what]
+    graph = with_control(tiled(refined_once))
+    graph["30"] = node("Other model", "VectraHubTest_TinySDXL", seed=9)
+    graph["31"] = node("Other control", "VectraHubTest_TinyControlNet", family="sdxl", seed=9)
+    graph[number]["inputs"].update(inputs)
+    heard = listen(host, graph)
+    assert heard.outcome.problem is None
+    assert len(sampled(heard.ids)) == (2 if what in MATTERS else 0)
+
+
+@pytest.fixture(scope="module")
+def refined_once(host: RunningHost) -> str:
+    """A picture of two tiles that was refined with a ControlNet."""
+    name = new_picture(host, 112, 64)
+    assert len(sampled(listen(host, with_control(tiled(name))).ids)) == 2
+    return name
+
+
+def test_a_textual_inversion_counts_by_its_file(host: RunningHost) -> None:
+    file = host.models / "embeddings" / "tiled_style.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    name = new_picture(host)
+
+    def graph(seed: int) -> Graph:
+        return tiled(name, [{"row": 0, "column": 0, "prompt": "embedding:tiled_style", "seed": seed}])
+
+    run(host, graph(1))
+    assert sampled(listen(host, graph(1) | {}).ids) == []
+    save_file({"emb_params": torch.zeros(1, 8)}, file)
+    assert sampled(listen(host, graph(2)).ids) == ["tile1"]
+    back = tiled(name, [{"row": 0, "column": 0, "prompt": "embedding:tiled_style", "seed": 1, "skip": False}])
+    assert sampled(listen(host, back).ids) == ["tile1"]
+    file.unlink()
+
+
+def test_two_models_on_one_input(host: RunningHost) -> None:
+    graph = tiled(new_picture(host))
+    graph["12"] = node("Two", "VectraHubTest_TwoModels", model=["4", 0])
+    graph[REFINE]["inputs"]["model"] = ["12", 0]
+    outcome = run(host, graph)
+    assert "came back twice" in outcome.error and "Tile Refine of its own" in outcome.error
+
+
+def test_a_disk_that_takes_nothing_costs_no_picture(host: RunningHost) -> None:
+    tiles = host.base / "user" / "__vectrahub" / "tiles"
+    aside = tiles.with_name("aside")
+    tiles.rename(aside)
+    tiles.write_text("no folder")
+    try:
+        outcome = run(host, tiled(new_picture(host)))
+    finally:
+        tiles.unlink()
+        aside.rename(tiles)
+    assert picture_of(outcome).shape == (HEIGHT, WIDTH, 3)
+    assert "could not be written" in passes(outcome)[0]["not_kept"]
 
 
 def test_a_replaced_model_file_is_another_model(host: RunningHost) -> None:

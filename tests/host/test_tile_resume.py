@@ -76,6 +76,16 @@ def test_values_that_are_no_numbers_are_never_kept(host: RunningHost, control: C
     assert "tile2" in sampled(listen(host, graph).ids)
 
 
+def test_the_good_tiles_of_a_call_are_kept(host: RunningHost, control: Control) -> None:
+    graph = tiled(new_picture(host), edits(tile2="a hole"), batch=6)
+    control.set(nan_on="a hole")
+    assert "Tile 2 came back" in run(host, graph).error
+    control.heal()
+    healed = listen(host, graph)
+    assert sampled(healed.ids) == ["tile2"]
+    assert passes(healed.outcome)[0]["kept"] == 5
+
+
 def test_after_a_cancel(host: RunningHost, control: Control) -> None:
     graph = tiled(new_picture(host))
     before = len(kept_tiles(host))

@@ -1,12 +1,13 @@
 """Joining tiles into one picture, mixed in linear light where they overlap."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from ...progress import Progress, silent
-from .blocks import Block, block_values, blocks, new_picture
+from .blocks import COPIED, Block, block_values, blocks
 from .checks import check_finite, check_sizes
 from .grid import TileGrid
 from .light import Mixer, copy_pixels
@@ -23,7 +24,8 @@ def blend(tiles: Sequence[Tensor], grid: TileGrid, progress: Progress = silent) 
     Raises BadInput for a wrong number of tiles, a tile of another size, or one with NaN or infinite values.
     """
     check_sizes(tiles, grid)
-    picture = new_picture(grid.height, grid.width, tiles[0].shape[-1], tiles[0].device)
+    size = (1, grid.height, grid.width, tiles[0].shape[-1])
+    picture = torch.empty(size, dtype=torch.float32, device=tiles[0].device)
     with torch.no_grad():
         _Join(tiles, grid, picture).run(progress)
     return picture
@@ -32,8 +34,9 @@ def blend(tiles: Sequence[Tensor], grid: TileGrid, progress: Progress = silent) 
 class _Join:
     def __init__(self, tiles: Sequence[Tensor], grid: TileGrid, picture: Tensor) -> None:
         self._tiles, self._grid, self._picture = tiles, grid, picture
-        self._down = Axis(grid.ys, grid.tile, grid.height, picture.device)
-        self._across = Axis(grid.xs, grid.tile, grid.width, picture.device)
+        keep = picture.numel() // 16
+        self._down = Axis(grid.ys, grid.tile, grid.height, picture.device, keep)
+        self._across = Axis(grid.xs, grid.tile, grid.width, picture.device, keep)
         self._values = block_values(picture)
         self._mixer = Mixer(self._values, picture.device)
 
@@ -41,10 +44,11 @@ class _Join:
         done, channels = 0, self._picture.shape[-1]
         for rows in self._down.runs():
             for columns in self._across.runs():
-                for block in blocks(rows, columns, self._values // channels):
+                values = COPIED if self._alone(rows, columns) else self._values
+                for block in blocks(rows, columns, values // channels):
                     target = block.of(self._picture)
                     self._fill(target, block, lambda at=done: progress(at / self._picture.numel()))
-                    if not torch.isfinite(target.sum()):
+                    if not math.isfinite(target.sum().item()):
                         check_finite(self._tiles, self._grid)
                     done += target.numel()
         progress(1.0)
@@ -77,6 +81,11 @@ class _Join:
         if by_row:
             weights.append(self._down.weights(row, part.top, part.bottom)[:, None, None])
         self._mixer.add(piece, part.top - block.top, part.left - block.left, *weights)
+
+    def _alone(self, rows: range, columns: range) -> bool:
+        """Whether one tile covers this run of rows and of columns."""
+        down, across = self._down.within(rows.start, rows.stop), self._across.within(columns.start, columns.stop)
+        return len(down) == len(across) == 1
 
     def _tile(self, row: int, column: int) -> Tensor:
         return self._tiles[row * self._grid.columns + column]

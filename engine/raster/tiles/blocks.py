@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-import torch
 from torch import Tensor
 
 _VALUES = 1 << 20  # of a block: the three buffers for mixing one (12 MB) fit a processor's last cache
+COPIED = 1 << 22  # values of a block that is only copied: no buffers, and fewer of them
 _WIDEST = 1024  # px: rather high than wide, so that a tile's part of a block is large
 
 
@@ -22,17 +21,6 @@ class Block(NamedTuple):
     def of(self, picture: Tensor, top: int = 0, left: int = 0) -> Tensor:
         """The block's view (h, w, C) of a (1, H, W, C) that lies at `top`, `left`."""
         return picture[0, self.top - top : self.bottom - top, self.left - left : self.right - left]
-
-
-def new_picture(height: int, width: int, channels: int, device: torch.device) -> Tensor:
-    """(1, height, width, channels) float32, not filled.
-
-    On the CPU it is NumPy's memory, which Linux gives in huge pages (torch's it does not): writing a fresh picture
-    of 200 MB for the first time takes a quarter of the time.
-    """
-    if device.type == "cpu":
-        return torch.from_numpy(np.empty((1, height, width, channels), np.float32))
-    return torch.empty((1, height, width, channels), dtype=torch.float32, device=device)
 
 
 def block_values(picture: Tensor) -> int:

@@ -4,16 +4,20 @@ A tile is found by everything that decides how it looks (its pixels, prompt, see
 made it: whoever asks for the same tile again gets it, whatever else has changed around it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+Levels = NDArray[np.uint16]
 
 LEVELS = 65535  # a kept tile has 16 bits per channel: at most 7.6e-6 away per value in 0..1
 ROOM = 8 << 30  # bytes on the disk; the tiles that were not asked for the longest go first
@@ -30,7 +34,12 @@ def tile_key(recipe: Mapping[str, object], *pictures: torch.Tensor) -> str:
 
 def rounded(tile: torch.Tensor) -> torch.Tensor:
     """The tile as the disk can hold it, float32 in 0..1. What is passed on is this too: resumed or not, same bytes."""
-    return _floats(_levels(tile))
+    return restored(_levels(tile))
+
+
+def restored(levels: Levels) -> torch.Tensor:
+    """Levels as they lie on the disk -> the tile, float32 in 0..1."""
+    return torch.from_numpy(levels.astype(np.float32)).div_(LEVELS)
 
 
 class KeptTiles:
@@ -40,30 +49,32 @@ class KeptTiles:
         self._folder = folder
         self._room = room
 
-    def has(self, key: str, shape: tuple[int, ...]) -> bool:
-        """Whether the tile is here, whole and of this shape; it then counts as just used."""
+    def find(self, key: str, shape: tuple[int, ...]) -> Levels | None:
+        """The tile, mapped from its file and for `restored`, if it is here whole and of this shape.
+
+        It then counts as just used, and stays readable when its file makes room for others meanwhile (not on Windows,
+        where a mapped file is not removed).
+        """
         path = self._path(key)
         try:
-            whole = np.load(path, mmap_mode="r", allow_pickle=False).shape == shape
-            os.utime(path)
-        except (OSError, ValueError):  # not there, or not what was written
-            return False
-        return whole
-
-    def get(self, key: str) -> torch.Tensor | None:
-        """The tile as `rounded` gave it, None when it is gone."""
-        try:
-            return _floats(np.load(self._path(key), allow_pickle=False))
-        except (OSError, ValueError):
+            levels = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile):  # not there, or not what was written
             return None
+        if not isinstance(levels, np.ndarray) or levels.shape != shape or levels.dtype != np.uint16:
+            return None
+        with contextlib.suppress(OSError):  # a folder that can only be read
+            os.utime(path)
+        return levels
 
     def put(self, key: str, tile: torch.Tensor) -> None:
-        """Write the tile: whole or not at all, and lasting when this returns."""
+        """Write the tile: whole or not at all, and lasting when this returns. Raises OSError where that cannot be."""
         self._folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
                 np.save(file, _levels(tile), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(name, self._path(key))
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -76,23 +87,18 @@ class KeptTiles:
     def _make_room(self) -> None:
         files = []
         for path in self._folder.iterdir():
-            try:
+            with contextlib.suppress(FileNotFoundError):  # another run made room meanwhile
                 state = path.stat()
-            except FileNotFoundError:  # another run made room meanwhile
-                continue
-            files.append((state.st_mtime, state.st_size, path))
+                files.append((state.st_mtime, state.st_size, path))
         used = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if used <= self._room:
                 break
-            path.unlink(missing_ok=True)
-            used -= size
+            with contextlib.suppress(OSError):  # gone, or held by another run
+                path.unlink()
+                used -= size
 
 
-def _levels(tile: torch.Tensor) -> NDArray[np.uint16]:
+def _levels(tile: torch.Tensor) -> Levels:
     levels = tile.detach().cpu().float().clamp(0, 1).mul(LEVELS).round()
     return levels.to(torch.int32).numpy().astype(np.uint16)
-
-
-def _floats(levels: NDArray[np.uint16]) -> torch.Tensor:
-    return torch.from_numpy(levels.astype(np.float32)).div_(LEVELS)

@@ -44,6 +44,11 @@ class TilePlan:
     negative: str
     tiles: tuple[TileWork, ...]
 
+    def changes(self, index: int, denoise: float) -> bool:
+        """Whether tile `index` is refined: not skipped, and with a denoise above 0, its own or else this one."""
+        work = self.tiles[index]
+        return not work.skip and (denoise if work.denoise is None else work.denoise) > 0
+
     def text(self, index: int) -> str:
         """The positive prompt of tile `index`: the global one, then its own or else its caption, once each."""
         work = self.tiles[index]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...errors import BadInput
 from ...progress import Progress, silent
-from .blocks import Block, block_values, blocks, new_picture
+from .blocks import Block, block_values, blocks
 from .grid import TileGrid
 from .light import Mixer, copy_pixels
 
@@ -23,7 +23,7 @@ def mix_seams(first: Tensor, second: Tensor, grid: TileGrid, feather: int, progr
     Raises BadInput for pictures of other sizes than the grid's, or a negative feather.
     """
     _check(first, second, grid, feather)
-    picture = new_picture(grid.height, grid.width, first.shape[-1], first.device)
+    picture = torch.empty(first.shape, dtype=torch.float32, device=first.device)
     down = _kept(grid.ys, grid.tile, grid.height, feather)
     across = _kept(grid.xs, grid.tile, grid.width, feather)
     values = block_values(picture)

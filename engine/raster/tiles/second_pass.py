@@ -6,21 +6,20 @@ from .grid import TileGrid
 from .plan import TilePlan, TileWork
 
 
-def second_pass(plan: TilePlan, denoise: float) -> TilePlan:
+def second_pass(plan: TilePlan, first: float, denoise: float) -> TilePlan:
     """The plan for `plan.grid.shifted()`.
 
     A moved tile takes the words of the tile that covers most of it (the upper, left one of equals). It is left out
-    when all tiles under it were. Every tile is refined with `denoise` (0..1); seeds follow the run's base seed.
+    when no tile under it was refined, `first` being the denoise of that pass. Every other is refined with `denoise`
+    (0..1); seeds follow the run's base seed.
     """
     moved = plan.grid.shifted()
     tiles = []
     for index in range(moved.count):
         shares = [(_shared(moved, index, plan.grid, other), -other) for other in range(plan.grid.count)]
-        under = [plan.tiles[-other] for area, other in shares if area > 0]
+        repainted = any(plan.changes(-other, first) for area, other in shares if area > 0)
         words = plan.tiles[-max(shares)[1]]
-        tiles.append(
-            TileWork(caption=words.caption, prompt=words.prompt, denoise=denoise, skip=all(tile.skip for tile in under))
-        )
+        tiles.append(TileWork(words.caption, words.prompt, denoise, skip=not repainted))
     return replace(plan, grid=moved, tiles=tuple(tiles))
 
 

@@ -16,16 +16,25 @@ class Axis:
     products of a row's and a column's weight add up to 1 in the picture.
     """
 
-    def __init__(self, offsets: Sequence[int], tile: int, side: int, device: torch.device) -> None:
+    def __init__(self, offsets: Sequence[int], tile: int, side: int, device: torch.device, keep: int = 0) -> None:
+        """Weights are computed once and kept if they are at most `keep` floats, else anew when asked for."""
         self.offsets, self.tile, self.side = offsets, tile, side
         self._centers = torch.arange(min(tile, side), dtype=torch.float32, device=device).add_(0.5)
         self._total = torch.zeros(side, dtype=torch.float32, device=device)
         for index, offset in enumerate(offsets):
             stop = min(offset + tile, side)
             self._total[offset:stop] += self._ramps(index, offset, stop)
+        self._kept: list[Tensor] = []
+        if len(offsets) * tile <= keep:
+            self._kept = [self._weights(i, at, min(at + tile, side)) for i, at in enumerate(offsets)]
 
     def weights(self, index: int, start: int, stop: int) -> Tensor:
         """(stop - start,) weights of tile `index` in pixels `start`..`stop`, which it covers; above 0, at most 1."""
+        if self._kept:
+            return self._kept[index][start - self.offsets[index] : stop - self.offsets[index]]
+        return self._weights(index, start, stop)
+
+    def _weights(self, index: int, start: int, stop: int) -> Tensor:
         return self._ramps(index, start, stop).div_(self._total[start:stop])
 
     def within(self, start: int, stop: int) -> range:

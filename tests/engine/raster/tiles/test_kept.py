@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from vectrahub.engine.raster.tiles.kept import LEVELS, KeptTiles, rounded, tile_key
+from vectrahub.engine.raster.tiles.kept import LEVELS, KeptTiles, restored, rounded, tile_key
 
 SHAPE = (1, 64, 64, 3)
 
@@ -19,7 +20,9 @@ def test_a_tile_comes_back_as_it_was_passed_on(tmp_path: Path) -> None:
     kept = KeptTiles(tmp_path / "new" / "folder")
     given = rounded(tile())
     kept.put("a", given)
-    assert torch.equal(kept.get("a"), given)
+    levels = kept.find("a", SHAPE)
+    assert levels is not None
+    assert torch.equal(restored(levels), given)
     assert (given - tile()).abs().max() <= 0.5 / LEVELS + 1e-7
     assert torch.equal(rounded(given), given)
 
@@ -27,14 +30,33 @@ def test_a_tile_comes_back_as_it_was_passed_on(tmp_path: Path) -> None:
 def test_only_whole_tiles_of_the_right_shape_count(tmp_path: Path) -> None:
     kept = KeptTiles(tmp_path)
     kept.put("a", tile())
-    assert kept.has("a", SHAPE)
-    assert not kept.has("a", (1, 32, 64, 3))
-    assert not kept.has("b", SHAPE)
-    assert kept.get("b") is None
+    assert kept.find("a", SHAPE) is not None
+    assert kept.find("a", (1, 32, 64, 3)) is None
+    assert kept.find("b", SHAPE) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "zip", "other numbers"])
+def test_a_damaged_file_is_no_tile(tmp_path: Path, damage: str) -> None:
+    kept = KeptTiles(tmp_path)
+    kept.put("a", tile())
     file = next(tmp_path.glob("*.npy"))
-    file.write_bytes(file.read_bytes()[:-1])
-    assert not kept.has("a", SHAPE)
-    assert kept.get("a") is None
+    whole = file.read_bytes()
+    file.write_bytes({"cut": whole[:-1], "empty": b"", "zip": b"PK" + whole, "other numbers": whole}[damage])
+    if damage == "other numbers":
+        np.save(file, np.zeros(SHAPE))
+    assert kept.find("a", SHAPE) is None
+    kept.put("a", tile())
+    assert kept.find("a", SHAPE) is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps mapped files")
+def test_a_tile_that_was_found_stays_readable(tmp_path: Path) -> None:
+    kept = KeptTiles(tmp_path)
+    kept.put("a", tile())
+    levels = kept.find("a", SHAPE)
+    next(tmp_path.glob("*.npy")).unlink()
+    assert levels is not None
+    assert torch.equal(restored(levels), rounded(tile()))
 
 
 def test_what_breaks_while_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +79,7 @@ def test_the_tile_not_asked_for_the_longest_makes_room(tmp_path: Path) -> None:
     for name, used in (("a", 100), ("b", 200), ("c", 300)):
         path = tmp_path / f"{name}.npy"
         os.utime(path, (used, used))
-    assert kept.has("a", SHAPE)  # just used
+    assert kept.find("a", SHAPE) is not None  # just used
     kept.put("d", tile(4))
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["a", "c", "d"]
 

@@ -17,7 +17,7 @@ def plan_of(height: int, width: int, **edits: object):
 
 def test_a_moved_tile_speaks_of_what_it_shows() -> None:
     plan = plan_of(300, 400)
-    second = second_pass(plan, 0.2)
+    second = second_pass(plan, 0.5, 0.2)
     assert second.grid == plan.grid.shifted()
     assert len(second.tiles) == second.grid.count > plan.grid.count
     assert (second.prompt, second.negative) == ("a town", "blurry")
@@ -34,17 +34,22 @@ def test_a_moved_tile_speaks_of_what_it_shows() -> None:
 def test_the_users_own_words_go_along() -> None:
     plan = plan_of(128, 224, tiles=[{"row": 0, "column": 1, "prompt": "a tower", "seed": 5, "denoise": 0.9}])
     assert plan.grid.columns == 2
-    second = second_pass(plan, 0.3)
+    second = second_pass(plan, 0.5, 0.3)
     assert [second.text(index) for index in range(3)] == ["a town, tile 0", "a town, tile 0", "a town, a tower"]
     assert all(tile.seed is None and tile.denoise == 0.3 for tile in second.tiles)
 
 
-@pytest.mark.parametrize(("skipped", "left_out"), [([], [0, 0, 0, 0]), ([0], [0, 0, 0, 0]), ([0, 1], [1, 1, 0, 0])])
-def test_what_the_first_pass_left_out_stays_left_out(skipped: list[int], left_out: list[int]) -> None:
-    plan = plan_of(128, 320, tiles=[{"row": 0, "column": column, "skip": True} for column in skipped])
+@pytest.mark.parametrize("how", [{"skip": True}, {"denoise": 0}])
+@pytest.mark.parametrize(("alone", "left_out"), [([], [0, 0, 0, 0]), ([0], [0, 0, 0, 0]), ([0, 1], [1, 1, 0, 0])])
+def test_what_the_first_pass_left_alone_stays_alone(how: dict, alone: list[int], left_out: list[int]) -> None:
+    plan = plan_of(128, 320, tiles=[{"row": 0, "column": column, **how} for column in alone])
     assert plan.grid.columns == 3
-    assert [int(tile.skip) for tile in second_pass(plan, 0.3).tiles] == left_out
+    assert [int(tile.skip) for tile in second_pass(plan, 0.5, 0.3).tiles] == left_out
+
+
+def test_a_first_pass_that_refined_nothing_has_no_second() -> None:
+    assert all(tile.skip for tile in second_pass(plan_of(128, 320), 0.0, 0.3).tiles)
 
 
 def test_one_tile_stays_one_tile() -> None:
-    assert second_pass(plan_of(100, 100), 0.3).grid.count == 1
+    assert second_pass(plan_of(100, 100), 0.5, 0.3).grid.count == 1

@@ -87,7 +87,24 @@ class TestNeverTheSame:
         return (model,)
 
 
+class TestTwoModels:
+    """A model twice, as a list."""
+
+    CATEGORY = "test"
+    FUNCTION = "run"
+    RETURN_TYPES = ("MODEL",)
+    OUTPUT_IS_LIST = (True,)
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802
+        return {"required": {"model": ("MODEL",)}}
+
+    def run(self, model):
+        return ([model, model.clone()],)
+
+
 NODE_CLASS_MAPPINGS = {
+    "VectraHubTest_TwoModels": TestTwoModels,
     "VectraHubTest_NeverTheSame": TestNeverTheSame,
     "VectraHubTest_TinySDXL": TestTinySDXL,
     "VectraHubTest_FullSDXL": TestFullSDXL,
