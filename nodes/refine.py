@@ -137,7 +137,7 @@ class TileRefine(io.ComfyNode):
                     min=1,
                     max=16,
                     optional=True,
-                    tooltip="Tiles per call of the sampler. More may be faster on a large GPU; same result but for rounding.",
+                    tooltip="Tiles per call of the sampler. Perhaps faster on a large GPU; same but for rounding.",
                 ),
                 io.Combo.Input(
                     "match",
