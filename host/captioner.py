@@ -62,7 +62,7 @@ def captioner(name: str, pictures: int, max_tokens: int, free_after: bool) -> It
     at_once = min(pictures, _WISHED if on_gpu() else _MOST_ON_CPU)
     room = at_once * working_bytes(network, max_tokens)
     try:
-        remedy = "Take the smaller qwen2.5-vl-3b, or close other programs that use it."
+        remedy = "Close other programs that use it, or take a smaller one (qwen2.5-vl-3b is the smallest)."
         device = bring_in_or_say(patcher, room, f"Qwen2.5-VL ({name})", remedy)
         most = MOST_AT_ONCE if on_gpu() else _MOST_ON_CPU
         yield Speaker(network, folder, Room(lambda: free_bytes(device), is_out_of_memory, clear_cache, most))

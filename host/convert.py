@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from ..engine.errors import BadInput
 
 Pixels = NDArray[np.uint8]
 Alpha = NDArray[np.float32]
+Value = TypeVar("Value")
 
 
 def images_to_pixels(images: torch.Tensor) -> list[Pixels]:
@@ -41,6 +43,13 @@ def pixels_to_images(pixels: Sequence[Pixels]) -> torch.Tensor:
 def floats_to_images(pictures: Sequence[NDArray[np.float32]]) -> torch.Tensor:
     """B arrays (H, W, 3) float32 0..1 of one size -> IMAGE (B, H, W, 3). A single array is shared, not copied."""
     return torch.from_numpy(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
+
+
+def only(name: str, values: Sequence[Value], remedy: str) -> Value:
+    """The one value of an input on a node that takes lists. Raises BadInput, with the remedy, for several or none."""
+    if len(values) != 1:
+        raise BadInput(f"Several values for '{name}'", value=len(values), limit="1", remedy=remedy)
+    return values[0]
 
 
 def references_for(reference: torch.Tensor | None, pixels: Sequence[Pixels]) -> list[Pixels] | list[None]:

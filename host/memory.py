@@ -79,9 +79,16 @@ class _Dropping(ModelPatcher):
 def bring_in(patcher: ModelPatcher, working_bytes: int) -> torch.device:
     """Load the whole module onto the host's device, with `working_bytes` left for its activations.
 
-    Raises what `is_out_of_memory` knows where it does not fit; the host has then unloaded it.
+    Raises what `is_out_of_memory` knows where it does not fit; the host has then unloaded it. Raises EngineFailure
+    where the host leaves it beside the device, as it does with --novram.
     """
     model_management.load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
+    there = next(patcher.model.parameters()).device
+    if there.type != patcher.load_device.type:
+        raise EngineFailure(
+            f"ComfyUI left the network on {there}, not on {patcher.load_device}, as it does with --novram. "
+            "Start it without, or with --cpu."
+        )
     return patcher.load_device
 
 
@@ -103,9 +110,13 @@ def send_out(patcher: ModelPatcher) -> None:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Free memory of a device of the host, with what torch keeps for itself but does not use."""
+    """Free memory of a device of the host, with what torch keeps for itself but does not use.
+
+    On an accelerator without what the host leaves to others (--reserve-vram).
+    """
     free: Any = model_management.get_free_memory(device)
-    return int(free)
+    reserved = 0 if model_management.is_device_cpu(device) else model_management.extra_reserved_memory()
+    return max(int(free - reserved), 0)
 
 
 def clear_cache() -> None:

@@ -11,13 +11,14 @@ from ..engine.networks.captioner.choice import choose_captioner
 from ..engine.networks.captioner.write import Sampling
 from ..engine.networks.qwen_vl.choice import AUTO, Choice
 from ..host.captioner import captioner, captioner_sizes, images_to_captioner, missing_captioner
-from ..host.convert import Pixels
+from ..host.convert import Pixels, only
 from ..host.memory import gpu_memory
 from ..host.progress import HostProgress
 from ..host.report import StageReport, report_ui
 
 _KEYWORDS, _SENTENCE = "keywords", "sentence"
 _ERROR, _SKIP = "error", "skip"
+_ONE = "It holds for all images; run images that want another one apart."
 
 
 class QwenCaption(io.ComfyNode):
@@ -145,9 +146,16 @@ class QwenCaption(io.ComfyNode):
     ) -> io.NodeOutput:
         report, progress = StageReport("caption"), HostProgress()
         pictures = images_to_captioner(images)
-        sampling = Sampling(temperature[0], top_p[0], repetition_penalty[0])
-        wish = Wish(style[0], instruction[0], max_tokens[0], sampling, seed[0])
-        choice = choose_captioner(model[0], captioner_sizes(), gpu_memory())
+        wish = _wish(
+            style=style,
+            instruction=instruction,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            seed=seed,
+        )
+        choice = choose_captioner(only("model", model, _ONE), captioner_sizes(), gpu_memory())
         try:
             captions = _describe(pictures, wish, choice, free_after[0], progress)
         except (MissingPart, EngineFailure) as error:
@@ -158,6 +166,12 @@ class QwenCaption(io.ComfyNode):
             texts = _told(captions, choice, report)
         text = report.json()
         return io.NodeOutput(texts, text, ui=report_ui(text))
+
+
+def _wish(**lists: Any) -> Wish:
+    given = {name: only(name, values, _ONE) for name, values in lists.items()}
+    sampling = Sampling(given["temperature"], given["top_p"], given["repetition_penalty"])
+    return Wish(given["style"], given["instruction"], given["max_tokens"], sampling, given["seed"])
 
 
 def _describe(

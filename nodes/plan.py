@@ -1,20 +1,17 @@
 """The plan of tiled work: what is to be done in each tile."""
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 import torch
 from comfy_api.latest import io
 
-from ..engine.errors import BadInput
 from ..engine.raster.tiles.grid import TileGrid
 from ..engine.raster.tiles.plan import make_plan, plan_json
+from ..host.convert import only
 from ..host.mosaic import announce, mosaic
 from ..host.progress import HostProgress
 from ..host.report import StageReport, report_ui
 from ..host.tiles import TILE_GRID, TILE_PLAN
 
-_T = TypeVar("_T")
+_ONE = "Connect lists of texts to 'captions', or plan one picture at a time."
 
 
 class TilePlan(io.ComfyNode):
@@ -82,24 +79,12 @@ class TilePlan(io.ComfyNode):
         tiles: list[torch.Tensor] | None = None,
     ) -> io.NodeOutput:
         report = StageReport("plan")
-        where, text = _only("grid", grid), _only("prompt", prompt)
+        where, text = only("grid", grid, _ONE), only("prompt", prompt, _ONE)
         shown = mosaic(where, text, captions or [], tiles or [], HostProgress())
         announce(cls.hidden.unique_id, cls.hidden.extra_pnginfo, shown)
-        plan = make_plan(where, text, _only("negative", negative), captions or [], _only("edits", edits))
+        plan = make_plan(where, text, only("negative", negative, _ONE), captions or [], only("edits", edits, _ONE))
         shown = {**shown, "prompt": plan.prompt, "texts": [work.caption for work in plan.tiles]}
         skipped = sum(work.skip for work in plan.tiles)
         edited = sum(work.edited for work in plan.tiles)
         report.add(rows=where.rows, columns=where.columns, tiles=where.count, skipped=skipped, edited=edited)
         return io.NodeOutput(plan, plan_json(plan), ui={"vectrahub_tiles": [shown], **report_ui(report.json())})
-
-
-def _only(name: str, values: Sequence[_T]) -> _T:
-    """The one value of an input of which the plan has a single one."""
-    if len(values) != 1:
-        raise BadInput(
-            f"Several values for '{name}'",
-            value=len(values),
-            limit="1: a plan is for one picture",
-            remedy="Connect lists of texts to 'captions', or plan one picture at a time.",
-        )
-    return values[0]

@@ -143,8 +143,11 @@ def upscale(
 ) -> JobResult:
     """Upscale one image file on the client's server into the PNG file `target`, which is replaced once that is whole.
 
-    Raises what `upscale_graph`, `Client.run` and `Client.download` raise.
+    Raises UsageError where `target` is the image itself, and what `upscale_graph`, `Client.run` and `Client.download`
+    raise.
     """
+    if target.resolve() == image.resolve():
+        raise UsageError(f"the result {target} would replace the input; give another name")
     graph = upscale_graph(request, client.upload(image), workflow, client.schema)
     result = client.run(graph, on_event=on_event, timeout=timeout)
     download_upscaled(client, result, target)

@@ -19,6 +19,7 @@ from vectrahub.tests.client.graphs import Graph, node, save
 from vectrahub.tests.host.tile_graphs import HEIGHT, WIDTH, tiled, with_control
 from vectrahub.tests.host_fixture import ROOT, RunningHost
 from vectrahub.vectrahub_client import Client, UpscaleRequest, upscale, upscale_graph
+from vectrahub.vectrahub_client.cli.each import plan as targets_of
 from vectrahub.vectrahub_client.cli.main import build_parser
 from vectrahub.vectrahub_client.cli.upscale import _request
 from vectrahub.vectrahub_client.errors import UsageError, WorkflowError
@@ -240,6 +241,19 @@ def test_the_command_line_is_the_request(tmp_path: Path) -> None:
     assert models.loras == (("a", 1.0), ("C:\\b.pt", 0.5), ("x:y", 1.0))
     assert (models.checkpoint, models.control_net) == ("c", "t")
     assert parsed("--no-controlnet").control_net is False
+
+
+def test_no_result_replaces_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.jpg"):
+        Path(name).write_bytes(b"x")
+    Path("linked.png").symlink_to("a.png")
+    Path("b.png").write_bytes(b"x")
+    for images, out in (("a.png", "a.png"), ("a.png", "."), ("a.png", "linked.png"), ("b.jpg b.png", ".")):
+        with pytest.raises(UsageError, match="would replace an input"):
+            targets_of([Path(image) for image in images.split()], Path(out), ".png")
+    assert targets_of([Path("a.png")], Path("out"), ".png") == [(Path("a.png"), Path("out/a.png"))]
+    assert targets_of([Path("a.png")], Path("."), ".svg") == [(Path("a.png"), Path("a.svg"))]
 
 
 def test_a_plan_that_is_no_json_is_bad_usage(tmp_path: Path) -> None:

@@ -22,10 +22,19 @@ def plan(images: list[Path], out: Path, suffix: str) -> list[tuple[Path, Path]]:
     if out.suffix.lower() == suffix and not out.is_dir():
         if len(images) > 1:
             raise UsageError(f"{len(images)} images do not fit into the one file {out}; give a folder")
-        return [(images[0], out)]
+        return _apart([(images[0], out)])
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is no folder, and no {suffix} file")
-    return [(image, out / name) for image, name in zip(images, distinct_names(images, suffix), strict=True)]
+    return _apart([(image, out / name) for image, name in zip(images, distinct_names(images, suffix), strict=True)])
+
+
+def _apart(targets: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """The same, if no result would replace an input; else UsageError."""
+    inputs = {image.resolve() for image, _ in targets}
+    for _, target in targets:
+        if target.resolve() in inputs:
+            raise UsageError(f"the result {target} would replace an input; give another name or folder")
+    return targets
 
 
 def run_each(

@@ -5,7 +5,7 @@ import re
 from .prompts import MAX_WORDS, Style
 
 # Marks of Markdown and of prompts: round brackets and backslashes would be weights and escapes to CLIP's tokenizer.
-_MARKS = re.compile(r"[*_`#>~\\()\[\]{}|\ufffd]+")
+_MARKS = re.compile(r"[*_`#<>~\\()\[\]{}|\ufffd]+")
 _BULLET = re.compile(r"^\s*(?:[-+\u2022]|\d+[.)])\s+")
 _LABEL = re.compile(r"^\s*(?:keywords?|captions?|tags?|prompts?|description)\s*:\s*", re.IGNORECASE)
 _EDGE = " \t.,;:!?\"'\u201c\u201d\u2018\u2019-"

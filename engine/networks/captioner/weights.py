@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ...errors import BadInput, MissingPart
 from ..qwen_vl.folder import Source, Tensors, build, mapped_safetensors, plain, read_config, require_transformers
 from .network import Captioner
 
 SOURCE = Source("Qwen2.5-VL", "qwen2.5-vl-7b")
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+_KINDS = {torch.bfloat16, torch.float16, torch.float32}
 BESIDE = ("config.json", "tokenizer.json", "preprocessor_config.json")
 
 
@@ -36,6 +39,14 @@ def load(folder: Path) -> Captioner:
     tensors: Tensors = {}
     for file in files:
         tensors |= {plain(name): tensor for name, tensor in mapped_safetensors(file, SOURCE).items()}
+    kinds = {tensor.dtype for tensor in tensors.values()}
+    if len(kinds) > 1 or not kinds <= _KINDS:
+        raise BadInput(
+            f"Kinds of numbers in {folder}",
+            value=", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds)),
+            limit="one of bfloat16 (as released), float16 and float32",
+            remedy=SOURCE.fetch,
+        )
     return Captioner(*build(config, tensors, files[0].parent, SOURCE))
 
 

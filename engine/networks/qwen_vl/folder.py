@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...errors import BadInput, MissingPart
+from .patches import FlatPatches
 
 if TYPE_CHECKING:  # its import takes seconds
     from transformers import Qwen2_5_VLModel
@@ -139,7 +140,9 @@ def _empty_model(config: dict[str, Any], words: int | None) -> "Qwen2_5_VLModel"
     text: Any = known.text_config
     text.vocab_size = words or text.vocab_size
     with torch.device("meta"):
-        return AutoModel.from_config(known, attn_implementation="sdpa")
+        model = AutoModel.from_config(known, attn_implementation="sdpa")
+    model.visual.patch_embed = FlatPatches(model.visual.patch_embed)
+    return model
 
 
 def _fill_rotations(model: "Qwen2_5_VLModel") -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vectrahub.engine.errors import BadInput, MissingPart
 from vectrahub.engine.networks.captioner import weights
@@ -80,6 +80,28 @@ def test_a_folder_of_something_else_is_refused(copy: Path, changes: dict[str, An
     edit(copy / "config.json", **changes)
     with pytest.raises(BadInput, match=says):
         load(copy)
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.bfloat16])
+def test_numbers_of_other_or_mixed_kinds_are_refused(copy: Path, kind: torch.dtype) -> None:
+    """A folder cast to fp8 still has the released config."""
+    shard = copy / SHARD
+    tensors = {name: tensor.to(kind) for name, tensor in load_file(shard).items()}
+    shard.unlink()
+    save_file(tensors, shard)
+    with pytest.raises(BadInput, match=str(kind).removeprefix("torch.")):
+        load(copy)
+
+
+def test_patches_are_embedded_as_by_transformers(network: Captioner) -> None:
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionPatchEmbed
+
+    ours = network.model.visual.patch_embed
+    size = network.model.config.vision_config.hidden_size
+    theirs = Qwen2_5_VisionPatchEmbed(14, 2, 3, size)
+    theirs.load_state_dict(ours.state_dict())
+    patches = torch.randn(50, 1176, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(ours(patches), theirs(patches), atol=1e-5)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 400, b"\xff" * 20])
