@@ -12,7 +12,10 @@ from vectrahub.installer.environment import _python_in
 from .conftest import ROOT, Pack
 
 # What a ComfyUI 0.30.0 environment brings by its own requirements.txt, directly or beneath it.
-FROM_COMFYUI = {"PIL", "aiohttp", "comfy", "comfy_api", "comfy_execution", "folder_paths", "huggingface_hub"}
+FROM_COMFYUI = {
+    *("PIL", "aiohttp", "comfy", "comfy_api", "comfy_execution", "comfyui_version", "folder_paths"),
+    *("huggingface_hub", "latent_preview"),
+}
 FROM_COMFYUI |= {"nodes", "numpy", "safetensors", "scipy", "server", "spandrel", "tokenizers", "torch", "tqdm"}
 FROM_COMFYUI |= {"transformers", "typing_extensions", "yaml"}
 # Named in the error when they are absent; extras of pyproject.toml.
