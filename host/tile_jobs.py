@@ -8,11 +8,10 @@ from torch import Tensor
 
 from ..engine.raster.tiles.crop import split
 from ..engine.raster.tiles.kept import tile_key
-from ..engine.raster.tiles.plan import TilePlan
+from ..engine.raster.tiles.plan import MAX_SEED, TilePlan
 from .lineage import embeddings
 from .tile_sampling import Sampling, can_share
 
-SEEDS = 1 << 64
 RECIPE = 1  # to be raised whenever the same job would come out otherwise: older tiles are then not found
 
 
@@ -55,7 +54,7 @@ def tile_jobs(
             continue
         work = plan.tiles[index]
         denoise = sampling.denoise if work.denoise is None else work.denoise
-        seed = (first_seed + index) % SEEDS if work.seed is None else work.seed
+        seed = (first_seed + index) % (MAX_SEED + 1) if work.seed is None else work.seed
         own = replace(sampling, denoise=denoise)
         text = plan.text(index)
         pictures = [tile] if control is tile else [tile, control]

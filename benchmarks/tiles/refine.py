@@ -88,7 +88,7 @@ def lines(part: dict[str, Any] | None) -> list[str]:
     if part is None:
         return [
             *title,
-            "Unmeasured: no machine of this project had a GPU. `make bench-tiles ARGS=--gpu` measures it.",
+            "Unmeasured: no GPU was at hand. `make bench-tiles ARGS=--gpu` measures it.",
             "",
         ]
     case = part["case"]

@@ -1,6 +1,6 @@
 """Finished tiles on the disk, so that a run which was cut off goes on where it stopped.
 
-A tile is found by everything that decides how it looks (its pixels, prompt, seed, models ...), not by the run that
+A tile is found by what decides how it looks (its pixels, prompt, seed, models ...), not by the run that
 made it: whoever asks for the same tile again gets it, whatever else has changed around it.
 """
 
