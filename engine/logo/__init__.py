@@ -1,0 +1,1 @@
+"""Logos: the words that ask for one, and the sizes that it comes in."""
