@@ -8,7 +8,7 @@ from typing import Any
 from .cache import PACK, InstallError
 
 _TEXTS = {"folder", "licence", "origin", "purpose", "without"}
-_SINGLE = {"file", "repo", "path", "revision", "size", "sha256"}
+_SINGLE = {"file", "repo", "path", "revision", "sha256"}  # and its size, see _length
 _SEVERAL = {"convert", "sources"}
 
 CONVERTED = "model.safetensors"
@@ -74,11 +74,12 @@ def read_catalogue(file: Path = PACK / "models.toml") -> dict[str, Weights]:
 
 def _entry(key: str, table: dict[str, Any], file: Path) -> Weights:
     several = "sources" in table
-    _demand(table, _TEXTS | (_SEVERAL if several else _SINGLE), f"entry {key}", file)
+    _demand(table, _TEXTS | (_SEVERAL if several else _SINGLE | {_length(table)}), f"entry {key}", file)
     texts = {name: table[name] for name in _TEXTS}
     if not several:
-        origin = {name: table[name] for name in ("repo", "path", "revision", "size", "sha256")}
-        only = HubFile(name=table["file"], exact=True, **origin)
+        size = _length(table)
+        origin = {name: table[name] for name in ("repo", "path", "revision", "sha256")}
+        only = HubFile(name=table["file"], size=table[size], exact=size == "size", **origin)
         return Weights(key, files=(only,), convert="", single=True, **texts)
     files = tuple(_files(key, table["sources"], file))
     if table["convert"] and table["convert"] not in {one.name for one in files}:
@@ -91,14 +92,19 @@ def _files(key: str, sources: list[dict[str, Any]], file: Path) -> list[HubFile]
     for source in sources:
         _demand(source, {"repo", "revision", "files"}, f"a source of entry {key}", file)
         for one in source["files"]:
-            exact = "size" in one
-            size = "size" if exact else "about"
+            size = _length(one)
             _demand(one, {"path", size, "sha256"}, f"a file of entry {key}", file)
             name = one["path"].rsplit("/", 1)[-1]
+            exact = size == "size"
             found.append(
                 HubFile(name, source["repo"], one["path"], source["revision"], one[size], exact, one["sha256"])
             )
     return found
+
+
+def _length(table: dict[str, Any]) -> str:
+    """The key that says how many bytes it is: "about" where that is an estimate, else "size"."""
+    return "about" if "about" in table else "size"
 
 
 def _demand(table: dict[str, Any], wanted: set[str], what: str, file: Path) -> None:

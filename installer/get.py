@@ -63,6 +63,9 @@ def _fetch(weights: Weights, models: Path, to_convert: bool) -> None:
         lack = f"{need / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
         raise InstallError(f"No room for {what} in {folder}: {lack}. Free some, or give --models-dir DIR")
     for offer, place in sorted(offers.items(), key=lambda pair: pair[0].size):  # the small ones fail early
+        if not offer.file.sha256:
+            judged = f"the hub's own statement, {offer.sha256}" if offer.sha256 else "nothing: the hub states none"
+            say(f"{offer.file.name}: no hash on record here; it is compared with {judged}")
         digest = download(offer, place)
         if not offer.file.sha256:
             print(f"{offer.file.name}: hash not on record; it is {digest}")

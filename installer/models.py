@@ -71,7 +71,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _shown(weights: Weights) -> str:
     if weights.single:
-        return f"{weights.folder}/{weights.files[0].name}, {weights.size / 1e6:.0f} MB"
+        about = "" if weights.exact else "about "
+        return f"{weights.folder}/{weights.files[0].name}, {about}{weights.size / 1e6:.0f} MB"
     size = f"{weights.size / 1e9:.1f} GB" if weights.size >= 1e9 else f"{weights.size / 1e6:.0f} MB"
     return f"{weights.folder}/ ({len(weights.files)} files), {'' if weights.exact else 'about '}{size}"
 

@@ -87,7 +87,7 @@ def _weight(client: Client, key: str, entry: Mapping[str, Any]) -> dict[str, Any
         names = {file["path"].rsplit("/", 1)[-1] for file in files}
         shards = {name for name in names if name.endswith(".safetensors")}  # of one network: all are needed
     else:
-        shown |= {name: entry.get(name) for name in ("file", "size")}
+        shown |= {"file": entry.get("file"), "size": entry.get("size") or entry.get("about")}
         wanted, shards = [entry["file"]], set()
     here = {name for name in {*wanted, *shards} if _is_listed("/".join(filter(None, (below, name))), listed)}
     present = bool(here & set(wanted)) or (bool(shards) and here >= shards)

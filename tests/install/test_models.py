@@ -111,6 +111,29 @@ def test_without_a_hash_on_record_it_says_so(pack, models):
     assert f"hash not on record; it is {hashlib.sha256(CONTENT).hexdigest()}" in result.stdout
 
 
+def test_a_single_file_whose_size_and_hash_are_not_on_record(pack, models):
+    """`about` is an estimate: the hub's length counts, its own hash is the only judge, and the user is told."""
+    offer(pack, CONTENT, sha256="")
+    text = (pack.root / "models.toml").read_text()
+    (pack.root / "models.toml").write_text(text.replace(f"size = {len(CONTENT)}", "about = 1000000"))
+    assert "upscale_models/tiny.pth, about 1 MB" in pack.run("models", "list", "--models-dir", str(models)).stdout
+    with hub_of(pack, CONTENT):
+        result = get(pack, models)
+    assert result.returncode == 0, result.stderr
+    stated = hashlib.sha256(CONTENT).hexdigest()
+    assert f"no hash on record here; it is compared with the hub's own statement, {stated}" in result.stderr
+    check = pack.run("models", "check", "--models-dir", str(models))
+    assert check.returncode == 0 and "tiny: present" in check.stdout
+
+
+def test_a_size_beside_an_estimate_is_refused(pack, models):
+    offer(pack, CONTENT)
+    with (pack.root / "models.toml").open("a") as stream:
+        stream.write("about = 14\n")
+    result = get(pack, models)
+    assert result.returncode == 1 and "lacks or adds ['size']" in result.stderr
+
+
 def test_no_room(pack, models):
     offer(pack, CONTENT, size=10**16)
     with hub_of(pack, CONTENT) as hub:
@@ -224,3 +247,16 @@ def test_the_catalogue_has_the_captioners_as_released():
         names = {file.name for file in weights.files}
         assert len([name for name in names if name.endswith(".safetensors")]) == shards
         assert {"config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors.index.json"} <= names
+
+
+def test_the_catalogue_has_what_a_try_on_loads():
+    """Names and folders are those under which the host's loaders look for them; all may be used commercially."""
+    catalogue = read_catalogue()
+    keys = ("qwen-edit-2511-fp8", "qwen-edit-2511-bf16", "qwen-edit-2511-lightning")
+    parts = {key: catalogue[key] for key in (*keys, "qwen2.5-vl-7b-fp8", "qwen-image-vae")}
+    assert {one.licence for one in parts.values()} == {"Apache-2.0"}
+    assert all(one.single for one in parts.values())
+    folders = [one.folder for one in parts.values()]
+    assert folders == ["diffusion_models", "diffusion_models", "loras", "text_encoders", "vae"]
+    assert "comfyui_4steps" in parts["qwen-edit-2511-fp8"].files[0].name  # the one without it is for LightX2V
+    assert [key for key, one in parts.items() if not one.exact] == ["qwen-edit-2511-fp8"]
