@@ -67,7 +67,9 @@ def references_for(reference: torch.Tensor | None, pixels: Sequence[Pixels]) -> 
     return [originals[min(index, len(originals) - 1)] for index in range(len(pixels))]
 
 
-def mask_to_alphas(mask: torch.Tensor | None, pixels: Sequence[Pixels]) -> list[Alpha | None]:
+def mask_to_alphas(
+    mask: torch.Tensor | None, pixels: Sequence[Pixels] | Sequence[NDArray[np.float32]]
+) -> list[Alpha | None]:
     """MASK (B or 1, H, W), 1 = transparent (LoadImage's convention) -> per image alpha (H, W), 1 = opaque.
 
     None stands for "opaque everywhere": no mask, or a mask of zeros such as LoadImage's
@@ -86,7 +88,7 @@ def mask_to_alphas(mask: torch.Tensor | None, pixels: Sequence[Pixels]) -> list[
     return [_alpha(planes[min(i, len(planes) - 1)], image) for i, image in enumerate(pixels)]
 
 
-def _alpha(plane: NDArray[np.float32], image: Pixels) -> Alpha | None:
+def _alpha(plane: NDArray[np.float32], image: NDArray) -> Alpha | None:
     if not plane.any():
         return None
     height, width = image.shape[:2]
@@ -114,3 +116,41 @@ def svg_to_texts(svg: io.SVG.Type) -> list[bytes]:
 def texts_to_svg(texts: Sequence[bytes]) -> io.SVG.Type:
     """One file's bytes per drawing -> SVG socket."""
     return io.SVG.Type([BytesIO(text) for text in texts])
+
+
+def only_photo(name: str, images: torch.Tensor) -> NDArray[np.float32]:
+    """The one picture of an IMAGE (1, H, W, 1..4) as (H, W, 3) float32 sRGB, 0..1. Alpha channels are dropped.
+
+    Raises BadInput, with the name of the input, for several pictures, for none and for pixels that are not numbers.
+    """
+    if images.ndim != 4 or 0 in images.shape or len(images) != 1:
+        raise BadInput(
+            f"'{name}' is not one picture",
+            value=f"shape {tuple(images.shape)}",
+            limit="one picture, (1, height, width, 3)",
+            remedy="Give one picture per run; a list of pictures runs once for each.",
+        )
+    picture = images[0, ..., :3].detach().cpu().float()
+    if not picture.isfinite().all():
+        raise BadInput(
+            f"'{name}' is broken",
+            value="pixels that are not numbers (NaN or infinite)",
+            limit="values of 0 to 1",
+            remedy="Look at the node that made it: a VAE in half precision is known for this (--fp32-vae).",
+        )
+    return picture.clamp(0, 1).expand(-1, -1, 3).contiguous().numpy()
+
+
+def only_photo_on_white(name: str, images: torch.Tensor, mask: torch.Tensor | None) -> NDArray[np.float32]:
+    """`only_photo`, with white where the mask (1 = transparent, LoadImage's convention) lets the ground through."""
+    photo = only_photo(name, images)
+    (alpha,) = mask_to_alphas(mask, [photo])
+    return photo if alpha is None else photo * alpha[..., None] + (1 - alpha[..., None])
+
+
+def only_mask(name: str, mask: torch.Tensor | None) -> Alpha | None:
+    """The one plane of a MASK as (H, W) float32, 0..1; None without a mask. Raises BadInput for several."""
+    if mask is None:
+        return None
+    planes = mask.detach().cpu().float().nan_to_num().clamp(0, 1).reshape(-1, *mask.shape[-2:])
+    return only(name, list(planes), "Give one mask per run; a list of masks runs once for each.").contiguous().numpy()

@@ -10,6 +10,8 @@ from .caption import QwenCaption
 from .color import PaletteSnap
 from .finish import SVGFinish
 from .gate import SVGQualityGate
+from .ground import BackgroundToAlpha
+from .logo import LogoCanvas, LogoPrompt, LogoSizes
 from .omnisvg import OmniSVGGenerate
 from .plan import TilePlan
 from .refine import TileRefine
@@ -18,6 +20,8 @@ from .route import ClipRouter
 from .svg_io import SVGLoad, SVGRender, SVGSave
 from .tiles import TileBlend, TileSplit
 from .trace import VTracerTrace
+from .tryon import VTONPrepare, VTONTryOn
+from .tryon_parts import TRYON_PARTS
 from .upscale import ESRGAN12MP
 
 NODES: list[type[io.ComfyNode]] = [
@@ -36,6 +40,12 @@ NODES: list[type[io.ComfyNode]] = [
     TilePlan,
     TileRefine,
     TileBlend,
+    LogoPrompt,
+    LogoCanvas,
+    LogoSizes,
+    VTONPrepare,
+    VTONTryOn,
+    BackgroundToAlpha,
 ]
 
 
@@ -50,4 +60,4 @@ class VectraHubExtension(ComfyExtension):
 
     @override
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return NODES + PARTS
+        return NODES + PARTS + TRYON_PARTS
