@@ -21,8 +21,11 @@ from .doctor import examine
 from .errors import ClientError, JobError, JobFailed, JobRejected, ServerError, UsageError
 from .host_config import HostConfig, load_config
 from .host_process import PrivateHost
+from .logo import LogoRequest, logo, logo_graph
+from .tryon import TryOnFiles, TryOnRequest, tryon, tryon_graph
 from .upscale import UpscaleRequest, upscale, upscale_graph
 from .vectorize import VectorizeRequest, vectorize_graph
+from .warmup import warm_up
 
 __version__ = "0.1.0"
 
@@ -41,6 +44,14 @@ __all__ = [
     "UpscaleRequest",
     "upscale_graph",
     "upscale",
+    "LogoRequest",
+    "logo_graph",
+    "logo",
+    "TryOnRequest",
+    "TryOnFiles",
+    "tryon_graph",
+    "tryon",
+    "warm_up",
     "examine",
     "PrivateHost",
     "HostConfig",

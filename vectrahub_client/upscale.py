@@ -1,7 +1,6 @@
 """The upscale request as data, and its graph: one of the pack's own workflows with the request's values set.
 
-The shipped graphs name the files that people commonly have and hold no LoRA. A body that names a file which the
-server lacks is refused as a whole, so what is not wanted is taken out of the graph rather than switched off.
+The shipped graphs name the files that people commonly have and hold no LoRA.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ._events import Listener, ignore
+from ._graph_edit import MODEL_FILES, add_node, cut_input, file_behind, named_choice, without_previews
 from ._outputs import JobResult
-from ._values import combo_options, input_schemas, parse_value
 from ._workflow import Graph, SchemaOf, find_node, is_link, read_workflow, title_of
 from .client import Client
 from .errors import OutputError, UsageError, WorkflowError
@@ -24,8 +23,6 @@ SHIPPED = {"sdxl": "upscale_sdxl", "flux": "upscale_flux"}
 
 # The titles of the workflow's nodes that this module relies on.
 IMAGE, SPLIT, CAPTIONS, PLAN, REFINE, SAVE = "Image", "Split", "Captions", "Plan", "Refine", "Save"
-_MODEL_FILES = ("ckpt_name", "unet_name", "model_path")
-_ONLY_SHOWS = ("ImageCompare", "PreviewImage")  # nobody looks, and they would write the large picture twice more
 _CONTROL_FILE = "control_net_name"
 
 
@@ -110,22 +107,21 @@ def upscale_graph(
 
     Raises WorkflowError where the workflow lacks what the request needs, or the server a named file.
     """
-    whole = read_workflow(upscale_workflow(workflow))
-    graph = {key: node for key, node in whole.items() if node["class_type"] not in _ONLY_SHOWS}
+    graph = without_previews(read_workflow(upscale_workflow(workflow)))
     find_node(graph, SAVE)
     graph[find_node(graph, IMAGE)]["inputs"]["image"] = uploaded
     for title, name, value in request.settings():
         graph[find_node(graph, title)]["inputs"][name] = value
     if request.caption is False:
-        _cut(graph, find_node(graph, PLAN), "captions")
+        cut_input(graph, find_node(graph, PLAN), "captions")
     refine = find_node(graph, REFINE)
     if request.control_net is False:
-        _cut(graph, refine, "control_net")
+        cut_input(graph, refine, "control_net")
     elif isinstance(request.control_net, str):
         _set_control_net(graph, refine, request.control_net, schema_of)
     if request.checkpoint is not None:
-        loader, name = _file_behind(graph, refine, "model", _MODEL_FILES)
-        graph[loader]["inputs"][name] = _named(graph, loader, name, request.checkpoint, schema_of)
+        loader, name = file_behind(graph, refine, "model", MODEL_FILES)
+        graph[loader]["inputs"][name] = named_choice(graph, loader, name, request.checkpoint, schema_of)
     for lora, strength in request.loras:
         _add_lora(graph, refine, lora, strength, schema_of)
     return graph
@@ -162,37 +158,12 @@ def download_upscaled(client: Client, result: JobResult, target: Path) -> Path:
     return client.download(pictures[0], target, replace=True)
 
 
-def _cut(graph: Graph, node_id: str, name: str) -> None:
-    """Take the link to an input out, and every node behind it that nothing else needs."""
-    link = graph[node_id]["inputs"].pop(name, None)
-    if not is_link(link) or link[0] not in graph:
-        return
-    source = link[0]
-    if any(is_link(value) and value[0] == source for node in graph.values() for value in node["inputs"].values()):
-        return
-    for behind in list(graph[source]["inputs"]):
-        _cut(graph, source, behind)
-    del graph[source]
-
-
-def _file_behind(graph: Graph, node_id: str, name: str, files: tuple[str, ...]) -> tuple[str, str]:
-    """(node, input) that names the file of what arrives at an input, through any nodes that pass it on."""
-    at, seen = node_id, set[str]()
-    while is_link(link := graph[at]["inputs"].get(name)) and link[0] in graph and link[0] not in seen:
-        at = link[0]
-        seen.add(at)
-        for file in files:
-            if isinstance(graph[at]["inputs"].get(file), str):
-                return at, file
-    raise WorkflowError(f"no node behind {title_of(graph, node_id)}.{name} loads a file; looked for {', '.join(files)}")
-
-
 def _set_control_net(graph: Graph, refine: str, file: str, schema_of: SchemaOf | None) -> None:
     if not is_link(graph[refine]["inputs"].get("control_net")):
-        loader = _add(graph, "ControlNet", "ControlNetLoader", {_CONTROL_FILE: file})
+        loader = add_node(graph, "ControlNet", "ControlNetLoader", {_CONTROL_FILE: file})
         graph[refine]["inputs"]["control_net"] = [loader, 0]
-    loader, name = _file_behind(graph, refine, "control_net", (_CONTROL_FILE,))
-    graph[loader]["inputs"][name] = _named(graph, loader, name, file, schema_of)
+    loader, name = file_behind(graph, refine, "control_net", (_CONTROL_FILE,))
+    graph[loader]["inputs"][name] = named_choice(graph, loader, name, file, schema_of)
 
 
 def _add_lora(graph: Graph, refine: str, file: str, strength: float, schema_of: SchemaOf | None) -> None:
@@ -201,32 +172,6 @@ def _add_lora(graph: Graph, refine: str, file: str, strength: float, schema_of: 
         if not is_link(inputs.get(name)):
             raise WorkflowError(f"{title_of(graph, refine)}.{name} is not connected: there is nothing to put a LoRA on")
     values = {"model": inputs["model"], "clip": inputs["clip"], "lora_name": file}
-    lora = _add(graph, "LoRA", "LoraLoader", {**values, "strength_model": strength, "strength_clip": strength})
-    graph[lora]["inputs"]["lora_name"] = _named(graph, lora, "lora_name", file, schema_of)
+    lora = add_node(graph, "LoRA", "LoraLoader", {**values, "strength_model": strength, "strength_clip": strength})
+    graph[lora]["inputs"]["lora_name"] = named_choice(graph, lora, "lora_name", file, schema_of)
     inputs.update(model=[lora, 0], clip=[lora, 1])
-
-
-def _add(graph: Graph, title: str, kind: str, inputs: dict[str, object]) -> str:
-    number = 1 + max((int(key) for key in graph if key.isdecimal()), default=0)
-    graph[str(number)] = {"class_type": kind, "inputs": inputs, "_meta": {"title": title}}
-    return str(number)
-
-
-def _named(graph: Graph, node_id: str, name: str, wanted: str, schema_of: SchemaOf | None) -> object:
-    """The server's file of this name; without folder and suffix where only one fits. Raises WorkflowError."""
-    node = graph[node_id]
-    schema = schema_of(node["class_type"]) if schema_of else None
-    kind, options = input_schemas(schema).get(name, (None, {})) if schema else (None, {})
-    choices = combo_options(kind, options)
-    if choices is None:
-        return wanted
-    short = [str(choice) for choice in choices if wanted.casefold() in _short_names(str(choice))]
-    exact = [choice for choice in choices if choice == wanted]
-    if not exact and len(short) == 1:
-        return short[0]
-    return parse_value(wanted, kind, options, f"{title_of(graph, node_id)}.{name}")
-
-
-def _short_names(file: str) -> set[str]:
-    path = PurePosixPath(file.replace("\\", "/").casefold())
-    return {path.name, path.stem, str(path.with_suffix("")), str(path)}

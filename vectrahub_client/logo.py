@@ -1,0 +1,189 @@
+"""The logo request as data, its graph, and its files: one PNG per size with real alpha, and an SVG if asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._events import Listener, ignore
+from ._graph_edit import MODEL_FILES, cut_node, file_behind, named_choice, without_previews
+from ._names import numbered
+from ._outputs import JobResult, OutputFile
+from ._workflow import Graph, SchemaOf, find_node, read_workflow, title_of
+from .client import Client
+from .errors import OutputError, UsageError, WorkflowError
+from .vectorize import shipped_workflow
+
+SHIPPED = "logo_flux"
+BACKGROUNDS = ("outside", "everywhere", "keep")
+SHORTEST_PROMPT, LONGEST_PROMPT = 3, 500
+SMALLEST, LARGEST, MOST_SIZES = 8, 4096, 32
+STEM = "logo"
+
+# The titles of the workflow's nodes that this module relies on.
+PROMPT, SIZES, GUIDANCE, SAMPLE, GROUND = "Prompt", "Sizes", "Guidance", "Sample", "Ground"
+SAVE, SAVE_SVG = "Save", "Save SVG"
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class LogoRequest:
+    """What a caller may choose beside the prompt; None is the workflow's own value.
+
+    `sizes`: sides in px. `svg`: an SVG too. `name`: of the business, for the words of the logo. `style`, `logo_type`:
+    choices of the node Prompt. `colors`: in words. `background`: which ground becomes transparent, one of BACKGROUNDS.
+    `checkpoint`: the file of the diffusion model, without folder and suffix where that is unambiguous.
+    """
+
+    sizes: tuple[int, ...] | None = None
+    svg: bool = False
+    name: str | None = None
+    style: str | None = None
+    logo_type: str | None = None
+    colors: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    checkpoint: str | None = None
+    background: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.sizes is not None and not 1 <= len(self.sizes) <= MOST_SIZES:
+            raise UsageError(f"1 to {MOST_SIZES} sizes at a time; {len(self.sizes)} were given")
+        for size in self.sizes or ():
+            if not (isinstance(size, int) and SMALLEST <= size <= LARGEST):
+                raise UsageError(f"a size is a whole number of {SMALLEST} to {LARGEST} px; {size} is not")
+        if self.background is not None and self.background not in BACKGROUNDS:
+            raise UsageError(f"background is one of {', '.join(BACKGROUNDS)}; {self.background!r} is not")
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"seed is 0 or more; {self.seed} is less")
+        if self.steps is not None and self.steps < 1:
+            raise UsageError(f"steps is 1 or more; {self.steps} is less")
+        if self.guidance is not None and not (math.isfinite(self.guidance) and self.guidance >= 0):
+            raise UsageError(f"guidance is 0 or more; {self.guidance} is not")
+
+    def settings(self) -> Iterator[tuple[str, str, object]]:
+        """(node title, input, value) where the request differs from the workflow's own values; files apart."""
+        sizes = None if self.sizes is None else ", ".join(map(str, self.sizes))
+        wanted = (
+            (PROMPT, "business_name", self.name),
+            (PROMPT, "style", self.style),
+            (PROMPT, "logo_type", self.logo_type),
+            (PROMPT, "colors", self.colors),
+            (SIZES, "sizes", sizes),
+            (SAMPLE, "seed", self.seed),
+            (SAMPLE, "steps", self.steps),
+            (GUIDANCE, "guidance", self.guidance),
+            (GROUND, "background", self.background),
+        )
+        yield from ((title, name, value) for title, name, value in wanted if value is not None)
+
+
+def logo_graph(
+    prompt: str, request: LogoRequest, workflow: Path | None = None, schema_of: SchemaOf | None = None
+) -> Graph:
+    """The graph for one logo. With `schema_of` file names are looked up in what the server has.
+
+    Raises UsageError for a prompt of another length, WorkflowError where the workflow lacks what the request needs.
+    """
+    wish = prompt.strip()
+    if not SHORTEST_PROMPT <= len(wish) <= LONGEST_PROMPT:
+        raise UsageError(f"a prompt has {SHORTEST_PROMPT} to {LONGEST_PROMPT} characters; this one has {len(wish)}")
+    graph = without_previews(read_workflow(workflow or shipped_workflow(SHIPPED)))
+    find_node(graph, SAVE)
+    graph[find_node(graph, PROMPT)]["inputs"]["prompt"] = wish
+    for title, name, value in request.settings():
+        graph[find_node(graph, title)]["inputs"][name] = value
+    if request.checkpoint is not None:
+        loader, name = file_behind(graph, find_node(graph, SAMPLE), "model", MODEL_FILES)
+        graph[loader]["inputs"][name] = named_choice(graph, loader, name, request.checkpoint, schema_of)
+    if request.svg:
+        find_node(graph, SAVE_SVG)
+    else:
+        for node_id in [key for key in graph if title_of(graph, key) == SAVE_SVG]:
+            cut_node(graph, node_id)
+    return graph
+
+
+def seed_of(graph: Graph) -> int:
+    """The seed that the graph samples with. Raises WorkflowError where that is no number."""
+    seed = graph[find_node(graph, SAMPLE)]["inputs"].get("seed")
+    if not isinstance(seed, int):
+        raise WorkflowError(f"{SAMPLE}.seed of the workflow is not a number; give a seed")
+    return seed
+
+
+def logo(
+    client: Client,
+    prompt: str,
+    folder: Path,
+    request: LogoRequest | None = None,
+    *,
+    stem: str = STEM,
+    workflow: Path | None = None,
+    on_event: Listener = ignore,
+    timeout: float | None = None,
+) -> list[Path]:
+    """Make one logo on the client's server; the files in `folder`, `stem`-256.png and so on, and `stem`.svg.
+
+    Raises what `logo_graph`, `Client.run` and `download_logo` raise.
+    """
+    wanted = request or LogoRequest()
+    graph = logo_graph(prompt, wanted, workflow, client.schema)
+    result = client.run(graph, on_event=on_event, timeout=timeout)
+    return download_logo(client, result, folder, wanted, stem)
+
+
+def download_logo(
+    client: Client, result: JobResult, folder: Path, request: LogoRequest, stem: str = STEM
+) -> list[Path]:
+    """Fetch what the nodes Save and Save SVG saved; sizes are read from the pictures.
+
+    Files of these names are replaced, once every new one is whole. Raises OutputError, also where a size is missing.
+    """
+    pictures = _saved(result, SAVE, ".png")
+    drawings = _saved(result, SAVE_SVG, ".svg") if request.svg else []
+    for title, files in ((SAVE, pictures), *([(SAVE_SVG, drawings)] if request.svg else [])):
+        if not files:
+            raise OutputError(f"the workflow ended, but its node {title!r} saved nothing")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".logo-", dir=folder) as parts:
+            fetched = [client.download(file, Path(parts) / str(n)) for n, file in enumerate([*pictures, *drawings])]
+            sides = [_width(path) for path in fetched[: len(pictures)]]
+            if missing := sorted(set(request.sizes or ()) - set(sides)):
+                raise OutputError(f"no picture of {', '.join(map(str, missing))} px came; there are {sides}")
+            names = [*(f"{stem}-{side}.png" for side in sides), *(f"{stem}.svg" for _ in drawings)]
+            targets = [folder / name for name in _apart(names)]
+            for part, target in zip(fetched, targets, strict=True):
+                os.replace(part, target)
+            return targets
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
+
+
+def _saved(result: JobResult, title: str, suffix: str) -> list[OutputFile]:
+    return [file for file in result.files if file.title == title and file.filename.lower().endswith(suffix)]
+
+
+def _width(path: Path) -> int:
+    with path.open("rb") as stream:
+        head = stream.read(24)
+    if len(head) < 24 or not head.startswith(_PNG) or head[12:16] != b"IHDR":
+        raise OutputError(f"the node {SAVE!r} saved a file that is no PNG")
+    (width,) = struct.unpack(">I", head[16:20])
+    return width
+
+
+def _apart(names: Iterable[str]) -> list[str]:
+    """The names, a repeated one with a number."""
+    taken: list[str] = []
+    for name in names:
+        taken.append(next(free for free in numbered(name) if free not in taken))
+    return taken

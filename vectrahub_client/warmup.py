@@ -1,0 +1,183 @@
+"""Running a workflow once with small inputs, so that its models are loaded before somebody waits for them.
+
+What decides which models are loaded stays as it is: files, modes, routes. The rest becomes as cheap as it can be,
+and nothing is saved. Afterwards the next job finds the loaders' outputs in the server's cache, which knows them by
+class and inputs and not by workflow. A ComfyUI started without cache options keeps there what its latest job names
+(and the rest only while 128 GB of memory are free), so of several workflows the last one stays; with --cache-lru N the
+outputs of N nodes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ._events import Listener, ignore
+from ._graph_edit import add_node, cut_node
+from ._outputs import JobResult
+from ._values import input_schemas
+from ._workflow import Graph, SchemaOf, is_link, read_workflow, title_of
+from .client import Client
+from .errors import UsageError, WorkflowError
+from .logo import SHIPPED as LOGO
+from .tryon import SHIPPED as TRYON
+from .upscale import SHIPPED as UPSCALE
+from .vectorize import shipped_workflow, shipped_workflows
+
+SYSTEMS = {"vectorize": "vectorize", "upscale": UPSCALE["sdxl"], "logo": LOGO, "tryon": TRYON}
+
+PREVIEW = "PreviewAny"  # of ComfyUI: takes anything, writes no file
+SIDE = 256  # px of the picture, and of what a workflow generates
+_SMALL: Mapping[str, Mapping[str, object]] = {
+    "VectraHub_ESRGAN12MP": {"megapixels": 0.25},
+    "VectraHub_OmniSVGGenerate": {"candidates": 1, "max_tokens": 256},
+    "VectraHub_QwenCaption": {"max_tokens": 8},
+    "VectraHub_TileSplit": {"upscale": "2x", "tile": 2 * SIDE, "overlap": 0},  # a single tile
+    "VectraHub_TilePlan": {"edits": ""},  # they may name tiles that a small picture has not
+    "VectraHub_TileRefine": {"resume": False, "seam_fix": False},
+    "VectraHub_LogoCanvas": {"sizes": "64"},
+    "VectraHub_VTONPrepare": {"resolution": "480p"},
+}
+_LATENT = {"width": SIDE, "height": SIDE, "batch_size": 1}
+_SEEDS = ("seed", "noise_seed")
+_MODELS = {"MODEL", "CLIP", "VAE", "CONTROL_NET"}
+_DRAWING = "VectraHub_SVGLoad"
+_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><circle cx="32" cy="32" r="24"/></svg>'
+
+
+def warmup_workflow(workflow: str | Path) -> Path:
+    """The path of a shipped workflow by its name or that of its system, else of the file itself. Raises UsageError."""
+    name = SYSTEMS.get(str(workflow), str(workflow))
+    if (shipped_workflows() / f"{name}.json").is_file():
+        return shipped_workflow(name)
+    path = Path(workflow)
+    if not path.is_file():
+        known = sorted({*SYSTEMS, *(file.stem for file in shipped_workflows().glob("*.json"))})
+        raise UsageError(f"there is no workflow or file {str(workflow)!r}; the shipped ones: {', '.join(known)}")
+    return path
+
+
+def warm_up(
+    client: Client, workflow: str | Path, *, on_event: Listener = ignore, timeout: float | None = None
+) -> JobResult:
+    """Run a workflow once, small, on the client's server; no file of it stays in the output folder.
+
+    `workflow` is what `warmup_workflow` takes. The job's seeds are fresh, so that the server does not answer from its
+    cache. Raises what `warmup_workflow`, `Client.upload` and `Client.run` raise.
+    """
+    graph = read_workflow(warmup_workflow(workflow))
+    draws = any(node["class_type"] == _DRAWING for node in graph.values())
+    with tempfile.TemporaryDirectory() as folder:
+        picture = _uploaded(client, Path(folder) / "warmup.png", small_picture())
+        drawing = _uploaded(client, Path(folder) / "warmup.svg", _SVG) if draws else ""
+    make_small(graph, picture, drawing, secrets.randbelow(2**31), client.schema)
+    return client.run(graph, on_event=on_event, timeout=timeout)
+
+
+def make_small(graph: Graph, picture: str, drawing: str, seed: int, schema_of: SchemaOf) -> None:
+    """Change a graph into its own warm-up. `picture`, `drawing`: uploaded files for whatever loads an image or an SVG.
+
+    Raises WorkflowError where nothing would run.
+    """
+    for node in graph.values():
+        inputs = node["inputs"]
+        schema = schema_of(node["class_type"]) or {}
+        known = input_schemas(schema)
+        loads = any(kind in _MODELS for kind in schema.get("output") or () if isinstance(kind, str))
+        wanted = {name: value for name, value in _SMALL.get(node["class_type"], {}).items() if name in inputs}
+        if _LATENT.keys() <= inputs.keys():
+            wanted |= _LATENT
+        for name, value in inputs.items():
+            if _is_number(value) and name == "steps" and "start_at_step" not in inputs:
+                wanted[name] = 1
+            elif _is_number(value) and name in _SEEDS and not loads:
+                wanted[name] = seed
+            elif known.get(name, (None, {}))[1].get("image_upload"):
+                wanted[name] = drawing if node["class_type"] == _DRAWING else picture
+        for name, value in wanted.items():
+            inputs[name] = _within(known.get(name, (None, {}))[1], value)
+    _save_nothing(graph, schema_of)
+
+
+def small_picture() -> bytes:
+    """A PNG of SIDE x SIDE px: an orange cross on white, which the router that needs no weights takes for a logo."""
+    white, orange = b"\xff\xff\xff", b"\xf0\x90\x20"
+    middle, arm, reach = SIDE // 2, SIDE // 10, SIDE * 7 // 20
+
+    def row(half: int) -> bytes:
+        return b"\x00" + white * (middle - half) + orange * (2 * half) + white * (middle - half)
+
+    blank, upright, both = row(0), row(arm), row(reach)
+    outside, between = middle - reach, reach - arm
+    rows = blank * outside + upright * between + both * (2 * arm) + upright * between + blank * outside
+    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, chunks))
+
+
+def _save_nothing(graph: Graph, schema_of: SchemaOf) -> None:
+    """Put PREVIEW in the place of every node that saves or only shows."""
+    for node_id in list(graph):
+        schema = schema_of(graph[node_id]["class_type"]) or {}
+        if not schema.get("output_node"):
+            continue
+        saves = "filename_prefix" in input_schemas(schema)
+        if schema.get("output") and not saves:
+            continue  # it works, and also shows what it did
+        links = [value for value in graph[node_id]["inputs"].values() if is_link(value)]
+        for number, link in enumerate(links):
+            add_node(graph, f"{title_of(graph, node_id)} {number + 1}".removesuffix(" 1"), PREVIEW, {"source": link})
+        if saves:
+            _lead_around(graph, node_id, schema)
+        if not _takers(graph, node_id):
+            cut_node(graph, node_id)
+    ends = [node for node in graph.values() if (schema_of(node["class_type"]) or {}).get("output_node")]
+    if not ends:
+        raise WorkflowError("nothing in the workflow saves or shows a result: there is nothing to run")
+
+
+def _lead_around(graph: Graph, node_id: str, schema: Mapping[str, Any]) -> None:
+    """Give those who take a saver's outputs what the saver itself takes: it passes on what it saves."""
+    kinds, outputs = input_schemas(schema), schema.get("output") or ()
+    inputs = graph[node_id]["inputs"]
+    links = [(kinds[name][0], link) for name, link in inputs.items() if name in kinds and is_link(link)]
+    for taker, name in _takers(graph, node_id):
+        taken = graph[taker]["inputs"][name]
+        wanted = outputs[taken[1]] if taken[1] < len(outputs) else None
+        graph[taker]["inputs"][name] = next((link for kind, link in links if kind == wanted), taken)
+
+
+def _takers(graph: Graph, node_id: str) -> list[tuple[str, str]]:
+    """(node, input) of every link to a node."""
+    return [
+        (taker, name)
+        for taker, node in graph.items()
+        for name, value in node["inputs"].items()
+        if is_link(value) and value[0] == node_id
+    ]
+
+
+def _uploaded(client: Client, path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    return client.upload(path)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _within(options: Mapping[str, Any], value: Any) -> object:
+    """The value, or the limit that it is beyond."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return max(options.get("min", value), min(options.get("max", value), value))
+
+
+def _chunk(part: tuple[bytes, bytes]) -> bytes:
+    kind, data = part
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
