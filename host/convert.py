@@ -128,9 +128,10 @@ def only_photo(name: str, images: torch.Tensor) -> NDArray[np.float32]:
             f"'{name}' is not one picture",
             value=f"shape {tuple(images.shape)}",
             limit="one picture, (1, height, width, 3)",
-            remedy="Give one picture per run; a list of pictures runs once for each.",
+            remedy="Give one picture per run.",
         )
-    picture = images[0, ..., :3].detach().cpu().float()
+    channels = 3 if images.shape[-1] >= 3 else 1  # one grey channel, or grey and alpha
+    picture = images[0, ..., :channels].detach().cpu().float()
     if not picture.isfinite().all():
         raise BadInput(
             f"'{name}' is broken",
@@ -150,7 +151,7 @@ def only_photo_on_white(name: str, images: torch.Tensor, mask: torch.Tensor | No
 
 def only_mask(name: str, mask: torch.Tensor | None) -> Alpha | None:
     """The one plane of a MASK as (H, W) float32, 0..1; None without a mask. Raises BadInput for several."""
-    if mask is None:
+    if mask is None or 0 in mask.shape[-2:]:
         return None
     planes = mask.detach().cpu().float().nan_to_num().clamp(0, 1).reshape(-1, *mask.shape[-2:])
-    return only(name, list(planes), "Give one mask per run; a list of masks runs once for each.").contiguous().numpy()
+    return only(name, list(planes), "Give one mask per run.").contiguous().numpy()

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .cache import InstallError, cache_folder
@@ -28,23 +29,23 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True)
     for name, action, help_text in (
         ("list", _list, "what there is, and what is lost without it"),
-        ("get", _get, "fetch one from the model hub; goes on where it stopped"),
+        ("get", _get, "fetch them from the model hub, one after the other; goes on where it stopped"),
         ("check", _check, "compare what is here with the hashes on record; exit 1 if something is not whole"),
     ):
         command = commands.add_parser(name, help=help_text)
         command.add_argument("--models-dir", type=Path, metavar="DIR", help="the host's models folder")
         if name != "list":
-            command.add_argument("key", metavar="KEY", nargs=None if name == "get" else "?")
+            command.add_argument("keys", metavar="KEY", nargs="+" if name == "get" else "*")
         command.set_defaults(run=action)
 
 
-def _chosen(key: str | None) -> list[Weights]:
+def _chosen(keys: Sequence[str]) -> list[Weights]:
+    """The entries of these keys, each once; all of them for no keys."""
     catalogue = read_catalogue()
-    if key is None:
-        return list(catalogue.values())
-    if key not in catalogue:
-        raise InstallError(f"Unknown key {key!r}; known are {', '.join(catalogue)}.")
-    return [catalogue[key]]
+    for key in keys:
+        if key not in catalogue:
+            raise InstallError(f"Unknown key {key!r}; known are {', '.join(catalogue)}.")
+    return [catalogue[key] for key in dict.fromkeys(keys or catalogue)]
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -79,7 +80,7 @@ def _shown(weights: Weights) -> str:
 
 def _check(options: argparse.Namespace) -> int:
     models = models_folder(options.models_dir)
-    found = {weights.key: states(weights, models) for weights in _chosen(options.key)}
+    found = {weights.key: states(weights, models) for weights in _chosen(options.keys)}
     print(f"in {models}:")
     for key, files in found.items():
         verdict = worst(files)
@@ -89,5 +90,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _get(options: argparse.Namespace) -> int:
-    (weights,) = _chosen(options.key)
-    return get(weights, models_folder(options.models_dir))
+    models = models_folder(options.models_dir)
+    for weights in _chosen(options.keys):
+        if code := get(weights, models):
+            return code
+    return 0

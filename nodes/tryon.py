@@ -10,8 +10,9 @@ from ..engine.tryon.modes import MODES
 from ..engine.tryon.words import MASK_PROMPT, PROMPT
 from ..host.convert import floats_to_images, only_photo_on_white
 from ..host.lineage import Link
+from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
-from ..host.tryon import Models, TryOn, Words, tried_on
+from ..host.tryon import MAX_CFG, MAX_STEPS, Models, TryOn, Words, tried_on
 
 
 class VTONPrepare(io.ComfyNode):
@@ -66,10 +67,11 @@ class VTONPrepare(io.ComfyNode):
         frame = frame_size(worn_by.shape[0], worn_by.shape[1], resolution)
         check_size("garment", wears.shape[0], wears.shape[1])
         sizes = {"person": worn_by.shape[1::-1], "garment": wears.shape[1::-1], "frame": frame[::-1]}
+        first, second = batch_progress(HostProgress(), 2)
+        framed = framed_person(worn_by, frame, first), framed_garment(wears, frame, second)
         report.add(resolution=resolution, **sizes)
         text = report.json()
-        framed = [floats_to_images([framed_person(worn_by, frame)]), floats_to_images([framed_garment(wears, frame)])]
-        return io.NodeOutput(*framed, text, ui=report_ui(text))
+        return io.NodeOutput(*(floats_to_images([one]) for one in framed), text, ui=report_ui(text))
 
 
 class VTONTryOn(io.ComfyNode):
@@ -118,19 +120,21 @@ class VTONTryOn(io.ComfyNode):
                     control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Same pictures, settings and seed give the same result.",
                 ),
-                io.Int.Input("steps", default=0, min=0, max=200, tooltip="Steps of the sampler; 0 = by the mode."),
+                io.Int.Input(
+                    "steps", default=0, min=0, max=MAX_STEPS, tooltip="Steps of the sampler; 0 = by the mode."
+                ),
                 io.Float.Input(
                     "cfg",
                     default=0.0,
                     min=0.0,
-                    max=20.0,
+                    max=MAX_CFG,
                     step=0.1,
                     tooltip="How closely the words are followed; 0 = by the mode. Other than 1 takes twice the time.",
                 ),
                 io.Boolean.Input(
                     "comparison",
                     default=False,
-                    tooltip="Also give person, garment and result side by side. Off: nodes behind it do not run.",
+                    tooltip="Also give the pictures side by side (2048 px high at most). Off: nodes behind do not run.",
                 ),
                 io.Image.Input(
                     "original",
@@ -198,8 +202,8 @@ class VTONTryOn(io.ComfyNode):
             words=Words(prompt, mask_prompt),
             mode=mode,
             seed=seed,
-            steps=steps or None,
-            cfg=cfg or None,
+            steps=steps,
+            cfg=cfg,
             comparison=comparison,
             models=Models(model, clip, vae),
         )

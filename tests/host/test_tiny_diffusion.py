@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from vectrahub.tests import tiny_qwen_image
 from vectrahub.tests.client.graphs import node
 from vectrahub.tests.host.runs import Graph, run
 from vectrahub.tests.host_fixture import RunningHost, make_host
@@ -101,7 +103,7 @@ def test_words_past_the_first_77_tokens_matter(tile: RunningHost, kind: str) -> 
 
 
 def test_a_fresh_host_gives_the_same_bytes(tile: RunningHost, host_config: HostConfig, tmp_path: Any) -> None:
-    graphs = [image_to_image(kind, control=0.7) for kind in KINDS]
+    graphs = [*(image_to_image(kind, control=0.7) for kind in KINDS), edited()]
     here = [picture(tile, graph) for graph in graphs]
     with make_host(host_config, tmp_path, ["tiny_diffusion"]) as fresh:
         (fresh.input / "tile.png").write_bytes((tile.input / "tile.png").read_bytes())
@@ -132,3 +134,61 @@ def test_the_watch_folder_slows_fails_and_counts(tile: RunningHost) -> None:
         folder.rmdir()
     assert sorted(text for call in calls for text in call["texts"]) == ["a yellow house"] * 3 + ["blurry"] * 3
     assert {(call["height"], call["width"]) for call in calls} == {(8, 12)}
+
+
+def edited(prompt: str = "a hat", swapped: bool = False, seed: int = 1) -> Graph:
+    """Qwen-Image paints one picture anew after another, through core's nodes."""
+    pictures = [["1", 0], ["12", 0]]
+    first, second = reversed(pictures) if swapped else pictures
+    return {
+        "1": node("Picture", "LoadImage", image="tile.png"),
+        "12": node("Other", "EmptyImage", width=96, height=64, batch_size=1, color=0x2060C0),
+        "2": node("Model", "VectraHubTest_TinyQwenImage", seed=0),
+        "3": node(
+            *("Words", "TextEncodeQwenImageEditPlus"),
+            **{"clip": ["2", 1], "vae": ["2", 2], "image1": first, "image2": second, "prompt": prompt},
+        ),
+        "6": node("Latent", "VAEEncode", pixels=["1", 0], vae=["2", 2]),
+        "7": node(
+            *("Sample", "KSampler"),
+            **{"model": ["2", 0], "positive": ["3", 0], "negative": ["3", 0], "latent_image": ["6", 0], "seed": seed},
+            **{"steps": 1, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0},
+        ),
+        "8": node("Pixels", "VAEDecode", samples=["7", 0], vae=["2", 2]),
+        "9": node("Save", "SaveImage", images=["8", 0], filename_prefix="tiny"),
+    }
+
+
+def test_qwen_image_heeds_words_pictures_and_their_order(tile: RunningHost) -> None:
+    plain = picture(tile, edited())
+    assert plain.shape == (64, 96, 3)
+    assert plain.std() > 10 and (0 < plain).mean() > 0.5, "a picture, neither flat nor clipped"
+    for change in ({"prompt": "a coat"}, {"swapped": True}, {"seed": 2}):
+        assert far(plain, picture(tile, edited(**change))) > 0.2, change
+
+
+def test_core_reads_the_tiny_files_whole(tile: RunningHost) -> None:
+    """Under the released names and in their formats: nothing in them is unknown, nothing that core wants is absent."""
+    written = tiny_qwen_image.write_tiny_qwen_image(tile.models)
+    before = len(tile.log.read_text(errors="replace"))
+    results = []
+    try:
+        for name, lora in ((tiny_qwen_image.BASE, False), (tiny_qwen_image.BASE, True), (tiny_qwen_image.FUSED, False)):
+            graph = edited()
+            graph["20"] = node("File", "UNETLoader", unet_name=Path(name).name, weight_dtype="default")
+            graph["21"] = node(
+                *("LoRA", "LoraLoaderModelOnly"),
+                **{"model": ["20", 0], "lora_name": Path(tiny_qwen_image.LIGHTNING).name, "strength_model": 1.0},
+            )
+            graph["22"] = node("VAE", "VAELoader", vae_name=Path(tiny_qwen_image.VAE).name)
+            graph["7"]["inputs"]["model"] = ["21", 0] if lora else ["20", 0]
+            graph["6"]["inputs"]["vae"] = graph["8"]["inputs"]["vae"] = ["22", 0]
+            results.append(picture(tile, graph))
+    finally:
+        for file in written.values():
+            file.unlink()
+    said = tile.log.read_text(errors="replace")[before:].lower()
+    for complaint in ("missing", "unexpected", "left over", "not loaded", "unsupported"):
+        assert complaint not in said, said
+    assert "mixed precision" in said, "the fused file is read as scaled float8"
+    assert all(far(results[0], other) > 0.2 for other in results[1:])

@@ -53,6 +53,15 @@ def hub_of(pack: Pack, content: bytes, etag: str | None = None):
     return hub.running()
 
 
+def test_get_knows_every_key_before_it_fetches_one(pack, models):
+    offer(pack, CONTENT)
+    with hub_of(pack, CONTENT):
+        refused = pack.run("models", "get", "tiny", "teeny", "--models-dir", str(models))
+        assert refused.returncode and "'teeny'" in refused.stderr and not left_in(models)
+        assert pack.run("models", "get", "tiny", "tiny", "--models-dir", str(models)).returncode == 0
+    assert len(left_in(models)) == 1
+
+
 def test_get_fetches_once(pack, models):
     offer(pack, CONTENT)
     with hub_of(pack, CONTENT) as hub:

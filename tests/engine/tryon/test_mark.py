@@ -11,8 +11,22 @@ PERSON = np.full((640, 480, 3), 0.5, np.float32)
 
 
 def test_without_a_mark_it_is_the_person_itself() -> None:
-    for mask in (None, np.zeros((64, 64), np.float32), np.full((640, 480), 0.4, np.float32)):
+    for mask in (None, np.zeros((64, 64), np.float32), np.full((640, 480), 0.49, np.float32)):
         assert marked(PERSON, mask) is PERSON
+
+
+def test_more_than_half_is_marked_and_a_mark_too_small_to_be_seen_is_none() -> None:
+    assert (marked(PERSON, np.full((640, 480), 0.51, np.float32)) == GREEN).all()
+    dot = np.zeros((6400, 4800), np.float32)
+    dot[3201, 2401] = 1
+    assert marked(PERSON, dot) is PERSON
+
+
+def test_a_mask_is_averaged_when_it_shrinks() -> None:
+    stripes = np.zeros((2560, 1920), np.float32)
+    stripes[::4] = stripes[1::4] = stripes[2::4] = 1
+    assert (marked(PERSON, stripes) == GREEN).all()
+    assert marked(PERSON, 1 - stripes) is PERSON
 
 
 def test_the_mark_is_green_and_only_where_it_is() -> None:

@@ -1,6 +1,7 @@
 """Test-only nodes: MODEL, CLIP, VAE and CONTROL_NET of core's own classes, tiny, with random weights from a seed."""
 
-from . import networks
+from . import networks, qwen_image
+from .expansion import TestExpansion
 from .watch import Watch
 
 _SEED = ("INT", {"default": 0, "min": 0, "max": 1_000_000})
@@ -51,6 +52,13 @@ class TestTinyFlux(TestTiny):
 
     def make(self, seed):
         return networks.flux_model(seed), networks.flux_clip(seed), networks.vae(seed, 16)
+
+
+class TestTinyQwenImage(TestTiny):
+    """Qwen-Image, the one that edits: words and pictures by a Qwen2.5-VL, pictures again as reference latents."""
+
+    def make(self, seed):
+        return qwen_image.qwen_image_model(seed), qwen_image.qwen_image_clip(seed), qwen_image.qwen_image_vae(seed)
 
 
 class TestTinyControlNet:
@@ -109,5 +117,7 @@ NODE_CLASS_MAPPINGS = {
     "VectraHubTest_TinySDXL": TestTinySDXL,
     "VectraHubTest_FullSDXL": TestFullSDXL,
     "VectraHubTest_TinyFlux": TestTinyFlux,
+    "VectraHubTest_TinyQwenImage": TestTinyQwenImage,
+    "VectraHubTest_Expansion": TestExpansion,
     "VectraHubTest_TinyControlNet": TestTinyControlNet,
 }

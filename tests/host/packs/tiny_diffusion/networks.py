@@ -100,19 +100,20 @@ _FLUX = {
 
 
 def sdxl_model(seed: int) -> comfy.model_patcher.ModelPatcher:
-    return _patched(comfy.supported_models.SDXL(_SDXL), seed)
+    return patched(comfy.supported_models.SDXL(_SDXL), seed)
 
 
 def full_sdxl_model(seed: int) -> comfy.model_patcher.ModelPatcher:
     """2.6 billion half-precision weights."""
-    return _patched(comfy.supported_models.SDXL(_FULL_SDXL), seed)
+    return patched(comfy.supported_models.SDXL(_FULL_SDXL), seed)
 
 
 def flux_model(seed: int) -> comfy.model_patcher.ModelPatcher:
-    return _patched(comfy.supported_models.Flux(_FLUX), seed)
+    return patched(comfy.supported_models.Flux(_FLUX), seed)
 
 
-def _patched(config: comfy.supported_models_base.BASE, seed: int) -> comfy.model_patcher.ModelPatcher:
+def patched(config: comfy.supported_models_base.BASE, seed: int) -> comfy.model_patcher.ModelPatcher:
+    """The model of a configuration, its weights from a seed."""
     device, resting = comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
     dtype = config.unet_config["dtype"]
     config.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, device))
@@ -122,19 +123,20 @@ def _patched(config: comfy.supported_models_base.BASE, seed: int) -> comfy.model
 
 
 def sdxl_clip(seed: int) -> comfy.sd.CLIP:
-    return _clip(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel, seed, _TINY_TEXT)
+    return clip_of(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel, seed, _TINY_TEXT)
 
 
 def full_sdxl_clip(seed: int) -> comfy.sd.CLIP:
-    return _clip(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel, seed, {"dtype": torch.float16})
+    return clip_of(comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel, seed, {"dtype": torch.float16})
 
 
 def flux_clip(seed: int) -> comfy.sd.CLIP:
     encoder = comfy.text_encoders.flux.flux_clip(torch.float32)
-    return _clip(comfy.text_encoders.flux.FluxTokenizer, encoder, seed, _TINY_TEXT)
+    return clip_of(comfy.text_encoders.flux.FluxTokenizer, encoder, seed, _TINY_TEXT)
 
 
-def _clip(tokenizer: type, model: type, seed: int, options: dict[str, Any]) -> comfy.sd.CLIP:
+def clip_of(tokenizer: type, model: type, seed: int, options: dict[str, Any]) -> comfy.sd.CLIP:
+    """A text encoder of core's classes, its weights from a seed; `Watch` knows what it encodes."""
     clip = comfy.sd.CLIP(
         comfy.supported_models_base.ClipTarget(*watched(tokenizer, model)),
         embedding_directory=folder_paths.get_folder_paths("embeddings"),
