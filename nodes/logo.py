@@ -4,11 +4,21 @@ import torch
 from comfy_api.latest import io
 
 from ..engine.logo.prompt import AUTO, MAX_NAME, MAX_PROMPT, MIN_PROMPT, TYPES, Composed, compose
-from ..engine.logo.sizes import MAX_CANVAS, MAX_SIDE, MAX_SIZES, MIN_CANVAS, MIN_SIDE, at_size, canvas_side, parse_sizes
+from ..engine.logo.sizes import (
+    MAX_CANVAS,
+    MAX_SIDE,
+    MAX_SIZES,
+    MIN_CANVAS,
+    MIN_SIDE,
+    at_size,
+    canvas_side,
+    check_amount,
+    parse_sizes,
+)
 from ..engine.logo.styles import DEFAULT_STYLE
 from ..host.convert import alphas_to_mask, floats_to_images, images_to_pixels, mask_to_alphas
 from ..host.logo_styles import chosen_style, style_options, style_problem, style_state
-from ..host.progress import HostProgress
+from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
 
 _SIZES = "256, 512, 1024"
@@ -83,7 +93,7 @@ class LogoPrompt(io.ComfyNode):
         composed = compose(prompt, chosen_style(style), logo_type, business_name, colors)
         report.add(**_decisions(composed))
         text = report.json()
-        return io.NodeOutput(composed.text, text, ui=report_ui(text))
+        return io.NodeOutput(composed.prompt, text, ui=report_ui(text))
 
 
 def _decisions(composed: Composed) -> dict[str, object]:
@@ -121,6 +131,7 @@ class LogoCanvas(io.ComfyNode):
     @classmethod
     def execute(cls, sizes: str) -> io.NodeOutput:
         sides = parse_sizes(sizes)
+        check_amount(1, sides)  # here already, before anything is sampled
         return io.NodeOutput(canvas_side(sides), ",".join(map(str, sides)))
 
 
@@ -160,17 +171,20 @@ class LogoSizes(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: torch.Tensor, sizes: str, mask: torch.Tensor | None = None) -> io.NodeOutput:
-        report, progress = StageReport("logo"), HostProgress()
+        report = StageReport("logo")
         sides = parse_sizes(sizes)
         pixels = images_to_pixels(image)
+        check_amount(len(pixels), sides)
+        steps = iter(batch_progress(HostProgress(), len(pixels) * len(sides)))
         images: list[torch.Tensor] = []
         masks: list[torch.Tensor] = []
         for rgb, alpha in zip(pixels, mask_to_alphas(mask, pixels), strict=True):
             for side in sides:
-                colors, opacity = at_size(rgb, alpha, side)
+                step = next(steps)
+                colors, opacity = at_size(rgb, alpha, side, step)
                 images.append(floats_to_images([colors]))
                 masks.append(alphas_to_mask([opacity], [colors]))
-                progress(len(images) / (len(pixels) * len(sides)))
+                step(1.0)
             report.add(**_sizes(rgb.shape, sides))
         text = report.json()
         return io.NodeOutput(images, masks, text, ui=report_ui(text))

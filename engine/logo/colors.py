@@ -48,7 +48,7 @@ class Wanted:
 
 
 def read_colors(text: str) -> Wanted:
-    """'#0A84FF, warm orange' -> ('dodger blue (#0A84FF)', 'warm orange') and the colour of the ground.
+    """'#0A84FF, warm orange' -> ('dodger blue #0A84FF', 'warm orange') and the colour of the ground.
 
     Colours are words, hex codes or both, separated by commas or "and". 'gold on navy', or 'navy background' as one of
     them, says the ground; else it is white, or the first of a few that none of the colours comes near.
@@ -90,7 +90,7 @@ def _named(words: str) -> str:
 
 
 def _with_name(code: str) -> str:
-    return f"{nearest_name(code)} ({code})"
+    return f"{nearest_name(code)} {code}"  # brackets would be emphasis to a text encoder
 
 
 def nearest_name(code: str) -> str:

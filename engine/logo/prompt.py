@@ -1,6 +1,7 @@
 """What a person wants of a logo, as the prompt of an image model that reads sentences (FLUX.1)."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from ..errors import BadInput
@@ -46,6 +47,7 @@ _GROUND = (
     "The whole logo is centered with an even margin on one plain, uniform {color} background that fills the picture, "
     "without shadow, texture, scenery or mockup."
 )
+_JOINERS = "\u200c\u200d"
 _SMALL_WORDS = {"a", "an", "and", "the", "of", "for", "in", "de", "la", "und", "der", "die", "das", "et"}
 
 
@@ -53,10 +55,13 @@ _SMALL_WORDS = {"a", "an", "and", "the", "of", "for", "in", "de", "la", "und", "
 class Composed:
     """The prompt and what was decided for it.
 
+    text: for people. prompt: the same for ComfyUI's text encoders, where round brackets are emphasis: the person's
+    own words as they are, so that (red:1.4) works there as everywhere; brackets in all that follows mean themselves.
     logo_type: never "auto". lettering: the text that the logo shows, "" for none. colors, ground: as said in the text.
     """
 
     text: str
+    prompt: str
     style: str
     logo_type: str
     lettering: str
@@ -65,8 +70,8 @@ class Composed:
 
 
 def enhance(prompt: str, style: Style, logo_type: str = AUTO, business_name: str = "", colors: str = "") -> str:
-    """The text of `compose`."""
-    return compose(prompt, style, logo_type, business_name, colors).text
+    """The prompt of `compose`."""
+    return compose(prompt, style, logo_type, business_name, colors).prompt
 
 
 def compose(prompt: str, style: Style, logo_type: str = AUTO, business_name: str = "", colors: str = "") -> Composed:
@@ -82,8 +87,8 @@ def compose(prompt: str, style: Style, logo_type: str = AUTO, business_name: str
     kind = _decided(logo_type, name)
     initials = initials_of(name) if kind == "lettermark" else ""
     lettering = {"lettermark": initials, "icon": "", "mascot": "", "abstract": ""}.get(kind, name)
-    wanted = read_colors(colors)
-    sentences = [
+    wanted = read_colors(_visible(colors))
+    described = [
         wish,
         TYPES[kind].format(name=name, initials=initials),
         *style.phrases,
@@ -92,27 +97,42 @@ def compose(prompt: str, style: Style, logo_type: str = AUTO, business_name: str
         _LETTERED if lettering else _WORDLESS,
         _GROUND.format(color=wanted.ground),
     ]
-    text = " ".join(_sentence(one) for one in sentences if one.strip())
-    return Composed(text, style.name, kind, lettering, wanted.colors, wanted.ground)
+    sentences = [said for said in map(_sentence, described) if said]
+    text = " ".join(sentences)
+    prompt = " ".join([sentences[0], *map(_literal, sentences[1:])])
+    return Composed(text, prompt, style.name, kind, lettering, wanted.colors, wanted.ground)
 
 
 def _checked(prompt: str) -> str:
-    wish = prompt.strip()
-    if not MIN_PROMPT <= len(wish) <= MAX_PROMPT or not re.search(r"\w", wish):
-        value = f"{len(wish)} characters" if re.search(r"\w", wish) or not wish else repr(wish[:40])
-        raise BadInput(
-            "The prompt cannot be used",
-            value=value,
-            limit=f"{MIN_PROMPT} to {MAX_PROMPT} characters",
-            remedy="Say in a sentence or two what the logo shows.",
-        )
+    wish = _visible(prompt).strip()
+    limit, remedy = f"{MIN_PROMPT} to {MAX_PROMPT} characters", "Say in a sentence or two what the logo shows."
+    if not MIN_PROMPT <= len(wish) <= MAX_PROMPT:
+        raise BadInput("The prompt cannot be used", value=f"{len(wish)} characters", limit=limit, remedy=remedy)
+    if not re.search(r"\w", wish):
+        limit += ", with words in it"
+        raise BadInput("The prompt cannot be used", value=f"{wish[:40]!r} without words", limit=limit, remedy=remedy)
     return wish
 
 
+def _visible(text: str) -> str:
+    """Without control and format characters (NUL, reversed writing) and halves of characters; spaces stay, and the
+    two joiners that emoji and several scripts are spelled with."""
+    return "".join(
+        char
+        for char in text
+        if char.isspace() or char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
+    )
+
+
+def _literal(sentence: str) -> str:
+    """Read as it stands by ComfyUI's text encoders: neither emphasis nor, after a space, the name of an embedding."""
+    return re.sub(r"([()])", r"\\\1", sentence).replace(" embedding:", " embedding :")
+
+
 def _clean_name(business_name: str) -> str:
-    """On one line, without the double quotes that would end the lettering early."""
-    plain = re.sub("[\u201c\u201d\u201e\u00ab\u00bb]", '"', business_name)
-    name = " ".join(plain.split()).strip('" ').replace('"', "'")
+    """On one line, each letter with its accent one character, without the double quotes that would end it early."""
+    plain = re.sub("[\u201c\u201d\u201e\u00ab\u00bb]", '"', unicodedata.normalize("NFC", _visible(business_name)))
+    name = " ".join(plain.split()).strip(f'" {_JOINERS}').replace('"', "'")
     if len(name) > MAX_NAME:
         raise BadInput(
             "The business name is too long",
@@ -160,7 +180,7 @@ def initials_of(name: str) -> str:
     else:
         capitals = re.sub(r"[^A-Z]", "", words[0])
         letters = capitals if 1 < len(capitals) < len(words[0]) else words[0][0]
-    return letters[:MAX_INITIALS].upper()
+    return letters.upper()[:MAX_INITIALS]
 
 
 def _colored(colors: tuple[str, ...]) -> str:
@@ -169,9 +189,9 @@ def _colored(colors: tuple[str, ...]) -> str:
 
 
 def _sentence(text: str) -> str:
-    """On one line, ended by exactly one mark, whatever it ended with."""
-    words = " ".join(text.split())
+    """On one line, ended by exactly one mark, whatever it ended with; "" if there is nothing else."""
+    words = " ".join(_visible(text).split())
     body = re.sub(r"[\s.,;:!?\u2026]+$", "", words)
     ending = next((mark for mark in words[len(body) :] if mark in ".!?"), ".")
     closed = re.search(r"[.!?][\"')\]\u201d]$", body)  # He said "go!" has ended already
-    return body if closed else body + ending
+    return body if closed or not body else body + ending

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BadInput
+from ..progress import Progress, silent
 from ..raster.linear import resize_linear
 
 MIN_SIDE, MAX_SIDE = 8, 4096  # px
 MAX_SIZES = 32
+MAX_PIXELS = 128_000_000  # of one run, all sizes of all logos: about 2 GB as float colours and mask
 GRID = 16  # px; Flux works on 2 x 2 patches of latents that are 8 px each
 MIN_CANVAS, MAX_CANVAS = 1024, 2048  # px; FLUX.1 is made for about one megapixel and gets poorer far from it
 
@@ -50,8 +52,20 @@ def canvas_side(sizes: tuple[int, ...]) -> int:
     return min(max(-(-max(sizes) // GRID) * GRID, MIN_CANVAS), MAX_CANVAS)
 
 
+def check_amount(logos: int, sizes: tuple[int, ...]) -> None:
+    """Raises BadInput where so many logos in these sizes have more than MAX_PIXELS, which are all held at once."""
+    pixels = logos * sum(side * side for side in sizes)
+    if pixels > MAX_PIXELS:
+        raise BadInput(
+            f"Too much for one run: {logos} x {len(sizes)} pictures",
+            value=f"{pixels / 1e6:.1f} million pixels",
+            limit=f"{MAX_PIXELS / 1e6:.0f} million",
+            remedy="Fewer or smaller sizes, or one logo per run.",
+        )
+
+
 def at_size(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.float32] | None, side: int
+    rgb: NDArray[np.uint8], alpha: NDArray[np.float32] | None, side: int, progress: Progress = silent
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """The picture in a square of `side` px: ((side, side, 3) sRGB 0..1, alpha (side, side) or None for opaque).
 
@@ -61,7 +75,7 @@ def at_size(
     height, width = rgb.shape[:2]
     longer = max(height, width)
     inner_height, inner_width = (max(1, round(side * length / longer)) for length in (height, width))
-    colors, opacity = resize_linear(rgb, alpha, inner_width, inner_height)
+    colors, opacity = resize_linear(rgb, alpha, inner_width, inner_height, progress)
     if inner_height == inner_width:
         return colors, opacity
     margins = [_halves(side - inner_height), _halves(side - inner_width)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadInput
+from ..progress import Progress, part, silent
 from .alpha import bleed_colors
 from .resize import MAX_SIDE
 from .tiles.light import to_linear, to_srgb
@@ -26,7 +27,11 @@ _GREATEST: Extreme = (cv2.dilate, np.maximum)
 
 
 def resize_linear(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.float32] | None, width: int, height: int
+    rgb: NDArray[np.uint8],
+    alpha: NDArray[np.float32] | None,
+    width: int,
+    height: int,
+    progress: Progress = silent,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Resize sRGB (H, W, 3) with alpha (H, W) 0..1, or None for opaque, to (height, width); colours become 0..1.
 
@@ -48,20 +53,28 @@ def resize_linear(
     if alpha is not None:
         alpha = np.nan_to_num(np.clip(alpha, 0, 1).astype(np.float32))
     seen = bleed_colors(rgb, alpha, 0.0)
+    progress(0.1)
     rows, columns = _Windows(high, height), _Windows(wide, width)
     opacity = None if alpha is None else _opacity(alpha, rows, columns)
+    progress(0.2)
     colors = np.empty((height, width, 3), np.float32)
     for channel in range(3):
+        step = part(progress, 0.2 + 0.8 * channel / 3, 0.2 + 0.8 * (channel + 1) / 3)
         plane = np.ascontiguousarray(seen[..., channel])
         light = np.asarray(cv2.LUT(plane, _LINEAR), np.float32)
         light = light if alpha is None else light * alpha
         shrunk = _lanczos(light, width, height)
+        step(0.25)
         if opacity is not None:
             some = opacity > 0
             nearest = _LINEAR[plane[np.ix_(rows.middle, columns.middle)]]
             shrunk = np.where(some, shrunk / np.where(some, opacity, 1), nearest)
         least, most = _bounds(plane, rows, columns)
-        colors[..., channel] = np.clip(_to_srgb(shrunk) * np.float32(255), least, most) / np.float32(255)
+        step(0.5)
+        levels = _to_srgb(shrunk) * np.float32(255)
+        step(0.75)
+        colors[..., channel] = np.clip(levels, least, most) / np.float32(255)
+        step(1.0)
     return colors, opacity
 
 

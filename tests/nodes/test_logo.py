@@ -113,6 +113,13 @@ def test_a_picture_of_one_pixel_or_line(host: RunningHost, size: tuple[int, int]
     assert pixels.shape == (8, 8, 4) and (pixels[..., 3] == 255).sum() in (8, 64)
 
 
+def test_more_than_fits_into_memory_is_refused(host: RunningHost) -> None:
+    source = core("EmptyImage", width=8, height=8, batch_size=1, color=0)
+    sizes = ",".join(map(str, range(4065, 4097)))
+    outcome = run(host, sizes_graph(source, sizes, masked=False))
+    assert outcome.error.startswith("2 VectraHub_LogoSizes: ") and "allowed 128 million" in outcome.error
+
+
 # LogoCanvas
 
 
@@ -145,6 +152,15 @@ def test_sizes_that_are_none(host: RunningHost, node: str, sizes: str) -> None:
     assert outcome.error.startswith(f"2 {node}: ") and "allowed" in outcome.error and "256, 512, 1024" in outcome.error
 
 
+def test_too_much_is_refused_before_anything_is_generated(host: RunningHost) -> None:
+    body = {
+        "2": core("VectraHub_LogoCanvas", sizes=",".join(map(str, range(4089, 4097)))),
+        "3": core("PreviewAny", source=["2", 0]),
+    }
+    error = run(host, body).error
+    assert "133.9 million pixels" in error and "128 million" in error and "Fewer or smaller sizes" in error
+
+
 # LogoPrompt
 
 
@@ -156,7 +172,7 @@ def test_the_prompt_and_what_was_decided(host: RunningHost) -> None:
         "style": "line",
         "logo_type": "combination",
         "lettering": "Acme",
-        "colors": ["dodger blue (#0A84FF)", "warm orange"],
+        "colors": ["dodger blue #0A84FF", "warm orange"],
         "ground": "white",
     }
 
@@ -175,6 +191,13 @@ def test_the_prompt_and_what_was_decided(host: RunningHost) -> None:
 def test_words_that_cannot_be_used(host: RunningHost, inputs: dict[str, Any], named: str) -> None:
     outcome = run(host, prompt_graph(**inputs))
     assert outcome.error.startswith("1 VectraHub_LogoPrompt: ") and named in outcome.error
+
+
+def test_brackets_of_a_name_reach_the_encoder_escaped_and_the_report_plain(host: RunningHost) -> None:
+    outcome = run(host, prompt_graph(prompt="a (red:1.4) fox", business_name="Fox (Berlin)"))
+    assert said(outcome).startswith("a (red:1.4) fox. ") and r'"Fox \(Berlin\)"' in said(outcome)
+    (figures,) = report(outcome, "1")
+    assert figures["lettering"] == "Fox (Berlin)" and '"Fox (Berlin)"' in figures["prompt"]
 
 
 @pytest.mark.parametrize("inputs", [{"style": "baroque"}, {"style": 3}, {"logo_type": "sticker"}])
@@ -225,6 +248,14 @@ def test_a_damaged_file_is_told_by_the_run_and_takes_nothing_away(host: RunningH
     assert refused.status_code == 400 and "logo_styles.toml" in refused.text and "line 3" in refused.text
     own.write_text('[house]\nphrases = ["one"]\n')
     assert "one. " in said(run(host, prompt_graph(style="house")))
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 5000 + "]" * 5000, "a=" + "1" * 5000])
+def test_no_file_of_styles_takes_the_node_away(host: RunningHost, own: Path, text: str) -> None:
+    own.write_text(text)
+    assert options(host) == list(shipped_styles())
+    outcome = run(host, prompt_graph())
+    assert outcome.error.startswith("1 VectraHub_LogoPrompt: ") and str(own) in outcome.error
 
 
 def test_the_loaders_of_the_page_fit_the_workflow(host: RunningHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,10 +43,10 @@ def test_names_that_a_model_would_draw_are_avoided(thing: str):
     [
         ("", ()),
         (" , ;\n", ()),
-        ("#0A84FF, warm orange", ("dodger blue (#0A84FF)", "warm orange")),
-        ("#fff;#000", ("white (#FFFFFF)", "black (#000000)")),
-        ("0A84FF", ("dodger blue (#0A84FF)",)),
-        ("deep #0A84FF", ("deep dodger blue (#0A84FF)",)),
+        ("#0A84FF, warm orange", ("dodger blue #0A84FF", "warm orange")),
+        ("#fff;#000", ("white #FFFFFF", "black #000000")),
+        ("0A84FF", ("dodger blue #0A84FF",)),
+        ("deep #0A84FF", ("deep dodger blue #0A84FF",)),
         ('"red" and blue. ', ("red", "blue")),
         ("red, red", ("red",)),
         ("facade", ("facade",)),
@@ -85,7 +85,7 @@ def test_too_many_colours():
         ("gold on a deep green", "deep green"),
         ("gold, black background", "black"),
         ("white, transparent background", "black"),
-        ("red, #0A84FF background", "dodger blue (#0A84FF)"),
+        ("red, #0A84FF background", "dodger blue #0A84FF"),
         ("salmon orange", "white"),
     ],
 )

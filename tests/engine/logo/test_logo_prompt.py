@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -119,6 +120,7 @@ def test_a_name_stays_in_its_quotes():
         ("7 Eleven", "7E"),
         ("one two three four five", "OTTF"),
         ("\u00e9clair", "\u00c9"),
+        ("\u00df x y z", "SSXY"),
     ],
 )
 def test_initials(name: str, initials: str):
@@ -136,7 +138,7 @@ def test_a_name_without_letters_gives_no_initials():
 @pytest.mark.parametrize("style", STYLES)
 def test_colours_replace_the_palette_of_the_style(style: str):
     plain, colored = made(style), made(style, colors="#0A84FF, warm orange")
-    assert "dodger blue (#0A84FF) and warm orange" in colored
+    assert "dodger blue #0A84FF and warm orange" in colored
     assert STYLES[style].palette in plain and STYLES[style].palette not in colored
 
 
@@ -160,3 +162,47 @@ def test_equal_arguments_give_equal_text():
 )
 def test_the_persons_words_end_as_they_meant(wish: str, said: str):
     assert made(wish=wish).startswith(said)
+
+
+@pytest.mark.parametrize("name", ["Fox (Berlin)", "((Acme:1.9)) (x", "a\\(b\\)", "):("])
+def test_brackets_are_emphasis_only_in_the_persons_own_words(name: str):
+    """Read the way that ComfyUI documents: a bracket without a backslash before it opens or closes emphasis."""
+    style = replace(STYLES["minimal"], phrases=("It is round (nearly).",))
+    composed = compose("a (red:1.4) fox", style, "wordmark", name, "#0A84FF")
+    assert composed.prompt.startswith("a (red:1.4) fox. ")
+    rest = composed.prompt.removeprefix("a (red:1.4) fox. ")
+    assert not re.search(r"(?<!\\)[()]", rest)
+    assert re.sub(r"\\([()])", r"\1", rest) == composed.text.removeprefix("a (red:1.4) fox. ")
+    assert f'"{name}"' in composed.text and "(nearly)." in composed.text
+
+
+def test_a_name_is_not_taken_for_an_embedding():
+    composed = compose(WISH, STYLES["minimal"], "wordmark", "Acme embedding:x")
+    assert not re.search(r"\sembedding:", composed.prompt) and "Acme embedding:x" in composed.text
+
+
+@pytest.mark.parametrize("hidden", ["\0", "\x1b", "\u202e", "\u200b", "\ufeff", "\ud800"])
+def test_what_cannot_be_seen_is_dropped(hidden: str):
+    style = replace(STYLES["minimal"], phrases=(f"It is{hidden} round.", hidden))
+    composed = compose(f"a{hidden} fox", style, "wordmark", f"Ac{hidden}me", f"re{hidden}d")
+    assert hidden not in composed.text + composed.prompt
+    plain = replace(style, phrases=("It is round.",))
+    assert composed.text == compose("a fox", plain, "wordmark", "Acme", "red").text
+    with pytest.raises(BadInput, match="got 2 characters"):
+        made(wish=f"fo{hidden * 5}")
+
+
+def test_joiners_stay_within_words_and_are_no_name():
+    family = "\U0001f468\u200d\U0001f469"
+    assert family in made(wish=f"a {family}") and '"\u0645\u06cc\u200c\u062e"' in made(name="\u0645\u06cc\u200c\u062e")
+    assert compose(WISH, STYLES["minimal"], business_name="\u200d ").lettering == ""
+
+
+def test_letters_and_accents_apart_are_put_together():
+    assert compose(WISH, STYLES["minimal"], "lettermark", "e\u0301clair").lettering == "\u00c9"
+    assert compose(WISH, STYLES["minimal"], "wordmark", "cafe\u0301").lettering == "caf\u00e9"
+
+
+def test_a_prompt_of_emoji_only_is_told_what_it_lacks():
+    with pytest.raises(BadInput, match=r"without words, allowed 3 to 500 characters, with words in it"):
+        made(wish="\U0001f98a" * 5)

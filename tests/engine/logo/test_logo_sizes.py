@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vectrahub.engine.errors import BadInput
-from vectrahub.engine.logo.sizes import MAX_SIZES, at_size, canvas_side, parse_sizes
+from vectrahub.engine.logo.sizes import MAX_PIXELS, MAX_SIZES, at_size, canvas_side, check_amount, parse_sizes
 
 RED = (227, 6, 19)
 
@@ -96,3 +96,34 @@ def test_hidden_colours_do_not_tint_the_small_one():
     colors, opacity = at_size(rgb, alpha, 9)
     assert opacity is not None and opacity[4, 0] == 1 and opacity[4, 8] == 0
     assert np.abs(colors[opacity > 0.02] * 255 - RED).max() < 1
+
+
+def test_of_an_odd_rest_the_larger_half_is_below_and_right():
+    for shape, margins in (((3, 7), (2, 3, 0, 0)), ((7, 3), (0, 0, 2, 3))):
+        _, opacity = at_size(np.zeros((*shape, 3), np.uint8), None, 8)
+        assert opacity is not None
+        rows, columns = np.flatnonzero(opacity.any(1)), np.flatnonzero(opacity.any(0))
+        assert (rows[0], 7 - rows[-1], columns[0], 7 - columns[-1]) == margins
+
+
+@pytest.mark.parametrize(("logos", "sizes"), [(1, tuple(range(4065, 4097))), (8, (4096,)), (1000, (256, 512))])
+def test_more_than_fits_into_memory_is_refused_with_a_remedy(logos: int, sizes: tuple[int, ...]):
+    with pytest.raises(
+        BadInput, match=r"got \d+\.\d million pixels, allowed 128 million\. Fewer or smaller sizes, or one"
+    ):
+        check_amount(logos, sizes)
+    check_amount(1, (4096, 2048, 1024))
+
+
+def test_up_to_the_limit_is_allowed():
+    side = 4000
+    count = MAX_PIXELS // side**2
+    check_amount(count, (side,))
+    with pytest.raises(BadInput):
+        check_amount(count, (side, 8))
+
+
+def test_one_size_says_how_far_it_is():
+    told: list[float] = []
+    at_size(np.zeros((20, 30, 3), np.uint8), None, 50, told.append)
+    assert len(told) >= 3 and told == sorted(told)

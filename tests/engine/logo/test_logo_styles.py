@@ -1,6 +1,8 @@
 """The table of styles, and a person's own beside it."""
 
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,11 @@ def test_a_style_is_added_and_one_is_changed_key_by_key(tmp_path: Path):
         ('[a]\nphrases = ["x"]\npalette = 1\n', "style 'a', key 'palette'"),
         ('[a]\nphrases = ["x"]\nphrase = ["y"]\n', "the key 'phrase', allowed description, palette, phrases, wordless"),
         ('[" "]\nphrases = ["x"]\n', "name of 1 characters"),
+        ("a=" + "[" * 5000 + "]" * 5000, "brackets too deep"),
+        ("a=" + "{a=" * 5000 + "1" + "}" * 5000, "brackets too deep"),
+        ("a=" + "1" * 5000, "number too long"),
+        ("a=0x" + "f" * 5000, "key 'a': got a number"),
+        ("[a]\nphrases" + ".a" * 20000 + " = 1\n", "key 'phrases': got a table"),
         ('["a\\nb"]\nphrases = ["x"]\n', "style 'a\\nb'"),
     ],
 )
@@ -91,3 +98,43 @@ def test_the_pages_list_the_styles_and_their_example_works(tmp_path: Path, page:
     assert re.findall(r"^\| `?([a-z-]+)`? \|", styles, re.MULTILINE)[1:] == list(shipped_styles())
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert "house" in styles_with(own(tmp_path, example))
+
+
+def test_the_mark_that_notepad_begins_a_file_with_is_no_matter(tmp_path: Path):
+    assert "house" in styles_with(own(tmp_path, b"\xef\xbb\xbf" + b'[house]\r\nphrases = ["It is ours."]\r\n'))
+
+
+def test_of_an_endless_file_only_the_start_is_read(tmp_path: Path):
+    file = own(tmp_path, "")
+    os.truncate(file, 1 << 40)  # takes no room on the disk
+    with pytest.raises(BadInput, match=f"allowed {MAX_FILE} bytes"):
+        styles_with(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_or_device_in_its_place_is_not_waited_for(tmp_path: Path):
+    pipe, device = tmp_path / "pipe.toml", tmp_path / "device.toml"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+
+    def woken(*_args: object) -> None:
+        raise RuntimeError("waited")
+
+    before = signal.signal(signal.SIGALRM, woken)
+    signal.setitimer(signal.ITIMER_REAL, 2)
+    try:
+        for file in (pipe, device):
+            with pytest.raises(BadInput, match=rf"{file.name}.*allowed a file\."):
+                styles_with(file)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_what_cannot_be_looked_at_is_named(tmp_path: Path):
+    loop = tmp_path / "loop.toml"
+    loop.symlink_to(loop)
+    for file in (loop, tmp_path / ("x" * 300)):
+        with pytest.raises(BadInput, match="allowed a readable file"):
+            styles_with(file)
+    assert styles_with(own(tmp_path, "") / "below a file.toml") == shipped_styles()

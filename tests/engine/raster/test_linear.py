@@ -102,3 +102,22 @@ def test_any_size_to_any_size(high: int, wide: int, width: int, height: int) -> 
 def test_sizes_out_of_range_are_named(width: int, height: int) -> None:
     with pytest.raises(BadInput, match="16384"):
         resize_linear(*noise(4, 4), width, height)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_it_says_how_far_it_is_and_stops_when_told(cut: bool) -> None:
+    rgb, alpha = noise(30, 40)
+    told: list[float] = []
+    colors, _ = resize_linear(rgb, alpha if cut else None, 50, 60, told.append)
+    assert told == sorted(told) and told[-1] == pytest.approx(1) and np.diff([0, *told]).max() <= 0.25
+    assert (colors == resize_linear(rgb, alpha if cut else None, 50, 60)[0]).all()
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(fraction: float) -> None:
+        if fraction > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        resize_linear(rgb, alpha if cut else None, 50, 60, cancel)
