@@ -26,10 +26,8 @@ def cut_input(graph: Graph, node_id: str, name: str) -> None:
     link = graph[node_id]["inputs"].pop(name, None)
     if not is_link(link) or link[0] not in graph:
         return
-    source = link[0]
-    if any(is_link(value) and value[0] == source for node in graph.values() for value in node["inputs"].values()):
-        return
-    cut_node(graph, source)
+    if not takers(graph, link[0]):
+        cut_node(graph, link[0])
 
 
 def cut_node(graph: Graph, node_id: str) -> None:
@@ -37,6 +35,23 @@ def cut_node(graph: Graph, node_id: str) -> None:
     for name in list(graph[node_id]["inputs"]):
         cut_input(graph, node_id, name)
     del graph[node_id]
+
+
+def cut_titled(graph: Graph, title: str) -> None:
+    """Take out the nodes of this title that nothing needs, and every node behind them that nothing else needs."""
+    for node_id in list(graph):
+        if node_id in graph and title_of(graph, node_id) == title and not takers(graph, node_id):
+            cut_node(graph, node_id)
+
+
+def takers(graph: Graph, node_id: str) -> list[tuple[str, str]]:
+    """(node, input) of every link to a node."""
+    return [
+        (taker, name)
+        for taker, node in graph.items()
+        for name, value in node["inputs"].items()
+        if is_link(value) and value[0] == node_id
+    ]
 
 
 def add_node(graph: Graph, title: str, kind: str, inputs: dict[str, object]) -> str:
@@ -70,8 +85,7 @@ def named_choice(graph: Graph, node_id: str, name: str, wanted: str, schema_of: 
     if choices is None:
         return wanted
     short = [str(choice) for choice in choices if wanted.casefold() in _short_names(str(choice))]
-    exact = [choice for choice in choices if choice == wanted]
-    if not exact and len(short) == 1:
+    if len(short) == 1:
         return short[0]
     return parse_value(wanted, kind, options, f"{title_of(graph, node_id)}.{name}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,10 @@ def is_loopback(url: str) -> bool:
 
 
 class Http:
-    """GET and POST below one base address. Every method raises Unreachable, Silent or BadAnswer."""
+    """GET and POST below one base address. Every method raises Unreachable, Silent or BadAnswer.
+
+    UsageError where what is sent cannot be JSON, or is larger than the server takes.
+    """
 
     def __init__(self, url: str, timeout: float = 15.0) -> None:
         self.url = url
@@ -67,7 +71,12 @@ class Http:
 
     def post(self, path: str, body: Mapping[str, object], accept: tuple[int, ...] = ()) -> tuple[int, Any]:
         """(status, JSON or None for an empty or other body) of a POST."""
-        response = self._request("POST", path, json=body, accept=accept)
+        try:
+            content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError) as error:  # NaN, half a character
+            raise UsageError(f"the workflow cannot be sent as JSON: {error}") from error
+        headers = {"Content-Type": "application/json"}
+        response = self._request("POST", path, content=content, headers=headers, accept=accept)
         try:
             return response.status_code, response.json() if response.content else None
         except ValueError:
@@ -115,6 +124,8 @@ class Http:
         answer = f"{request.method} {request.url.path} with {response.status_code} {response.reason_phrase} {text}"
         if response.status_code in (502, 503, 504):  # a reverse proxy whose ComfyUI is away
             raise Unreachable(f"{self.url} answered {answer}")
+        if response.status_code == 413:
+            raise UsageError(f"too large for the server (its --max-upload-size): {self.url} answered {answer}")
         raise BadAnswer(f"{self.url} answered {answer}")
 
     def _json(self, response: httpx.Response) -> Any:

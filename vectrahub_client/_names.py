@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -48,14 +48,20 @@ def distinct_names(sources: Iterable[Path], suffix: str) -> list[str]:
 
     Distinct also where the file system ignores case.
     """
+    return distinct(safe_name(f"{source.stem}{suffix}") for source in sources)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names, a repeated one with the next free number; distinct also where case is ignored."""
     taken: set[str] = set()
-    names = []
-    for source in sources:
-        wanted = safe_name(f"{source.stem}{suffix}")
-        name = next(name for name in numbered(wanted) if name.casefold() not in taken)
+    series: dict[str, Iterator[str]] = {}
+    found = []
+    for wanted in names:
+        numbers = series.setdefault(wanted, iter(numbered(wanted)))
+        name = next(name for name in numbers if name.casefold() not in taken)
         taken.add(name.casefold())
-        names.append(name)
-    return names
+        found.append(name)
+    return found
 
 
 def write_whole(target: Path, fill: Callable[[BinaryIO], object], *, replace: bool) -> Path:

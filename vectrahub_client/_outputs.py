@@ -36,6 +36,15 @@ class JobResult:
     seconds: float
 
 
+def read_entry(prompt_id: str, entry: Mapping[str, Any], graph: Mapping[str, Any], seconds: float) -> JobResult:
+    """The result in a finished job's history entry. Raises JobFailed, JobCancelled, BadAnswer."""
+    try:
+        check_verdict(entry, graph)
+        return result_of(prompt_id, entry, graph, seconds)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadAnswer(f"the server's history of the job {prompt_id} cannot be read: {error!r}") from error
+
+
 def check_verdict(entry: Mapping[str, Any], graph: Mapping[str, Any]) -> None:
     """Raise JobFailed or JobCancelled unless the history entry is that of a success."""
     status = entry.get("status") or {}

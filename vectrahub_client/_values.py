@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .errors import WorkflowError
+from .errors import UsageError, WorkflowError
 
+LARGEST_SEED = 2**64 - 1  # of ComfyUI's samplers
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _SHOWN = 20
 
@@ -33,6 +34,12 @@ def combo_options(kind: Any, options: Mapping[str, Any]) -> Sequence[Any] | None
 def is_upload(options: Mapping[str, Any]) -> bool:
     """Whether the input takes an uploaded file (LoadImage's `image_upload` and its relatives)."""
     return any(bool(value) for name, value in options.items() if name.endswith("_upload"))
+
+
+def check_seed(seed: int | None) -> None:
+    """Raise UsageError for a seed that no sampler takes; None is the workflow's own."""
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"seed is 0 to {LARGEST_SEED}; {seed} is outside")
 
 
 def parse_value(text: str, kind: Any, options: Mapping[str, Any], where: str) -> object:

@@ -11,7 +11,7 @@ from typing import Any
 from ._events import EventReader, Listener
 from ._http import Http, Silent, Unreachable
 from ._socket import JobSocket
-from .errors import JobLost, JobTimeout, ServerLost
+from .errors import BadAnswer, JobLost, JobTimeout, ServerLost
 
 _OVER = ("execution_success", "execution_error", "execution_interrupted")
 
@@ -126,7 +126,11 @@ class Waiter:
         return entry
 
     def _entry(self) -> Mapping[str, Any] | None:
-        return self._http.get(f"history/{self._prompt_id}").get(self._prompt_id)
+        history = self._http.get(f"history/{self._prompt_id}")
+        entry = history.get(self._prompt_id) if isinstance(history, Mapping) else history
+        if entry is not None and not isinstance(entry, Mapping):
+            raise BadAnswer(f"{self._http.url} answered a question for its history with {str(entry)[:100]}")
+        return entry
 
     def _endure(self, error: Unreachable) -> None:
         if reason := self._host_ended():

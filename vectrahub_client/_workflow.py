@@ -45,6 +45,9 @@ def check_graph(data: object, name: str) -> Graph:
         usable = isinstance(node, Mapping) and isinstance(node.get("class_type"), str)
         if not usable or not isinstance(node.get("inputs", {}), Mapping):
             raise WorkflowError(f"{name} is not an API-format workflow: node {node_id!r} has no class_type and inputs")
+        about = node.get("_meta") or {}
+        if not isinstance(about, Mapping) or not isinstance(about.get("title") or "", str):
+            raise WorkflowError(f"{name}: the _meta of node {node_id!r} is no object with a title in words")
     return {str(node_id): {"inputs": {}, **copy.deepcopy(node)} for node_id, node in data.items()}
 
 
@@ -118,7 +121,7 @@ def _locate(graph: Graph, name: str, schema_of: SchemaOf) -> tuple[str, str]:
 
 def is_link(value: object) -> bool:
     """Whether an input's value is a link to another node's output, as /prompt writes it."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
 
 
 def _settable(graph: Graph, node_id: str, schema_of: SchemaOf) -> list[str]:

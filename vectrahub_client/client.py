@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from ._catalogue import remedy
 from ._events import Event, Listener, describe, ignore
 from ._http import Http, Unreachable, normal_url
 from ._names import safe_name, write_whole
-from ._outputs import JobResult, OutputFile, check_verdict, result_of
+from ._outputs import JobResult, OutputFile, read_entry
+from ._paths import check_input
 from ._socket import JobSocket
 from ._wait import Patience, Waiter
 from ._workflow import check_graph
@@ -72,6 +74,7 @@ class Client:
         Its name there begins with a digest of its content, so the same file is kept once and nobody else's file
         of the same name is overwritten.
         """
+        check_input(path)
         try:
             with path.open("rb") as stream:
                 digest = _digest(stream)
@@ -110,8 +113,7 @@ class Client:
                 raise
         finally:
             socket.close()
-        check_verdict(entry, checked)
-        return result_of(prompt_id, entry, checked, time.monotonic() - started)
+        return read_entry(prompt_id, entry, checked, time.monotonic() - started)
 
     def cancel(self, prompt_id: str) -> None:
         """Take a job from the queue, or interrupt it where it runs. A job that is over or unknown is left alone."""
@@ -158,7 +160,8 @@ def _digest(stream: BinaryIO) -> str:
 
 
 def _rejection(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> JobRejected:
-    lines = []
+    lines: list[str] = []
+    remedies: dict[str, None] = {}
     first: tuple[str | None, str | None, str | None] = (None, None, None)
     for node_id, trouble in (answer.get("node_errors") or {}).items():
         node_type, title = describe(graph, node_id)
@@ -166,6 +169,9 @@ def _rejection(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> JobReject
         for error in trouble.get("errors") or ():
             named = f"{title!r} ({node_type})" if title else f"{node_type}"
             lines.append(f"node {named}, id {node_id}: {error.get('message')}: {error.get('details')}")
+            wanted = (error.get("extra_info") or {}).get("received_value")
+            if error.get("type") == "value_not_in_list" and (way := remedy(str(wanted))):
+                remedies[way] = None
     if not lines:
         error = answer.get("error") or {}
         if isinstance(error, Mapping):
@@ -176,4 +182,4 @@ def _rejection(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> JobReject
                 lines.append(f"that node is a {first[1]}")  # the host names only its title
         else:
             lines = [str(error)]
-    return JobRejected("the server refused the workflow: " + "; ".join(lines), *first)
+    return JobRejected("the server refused the workflow: " + "; ".join([*lines, *remedies]), *first)

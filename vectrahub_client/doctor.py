@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ._catalogue import CATALOGUE, command_for, read_catalogue
 from ._discover import PACK_PREFIX, pack_nodes, server_stats
 from .client import Client
 from .vectorize import shipped_workflows
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-_CATALOGUE = Path(__file__).resolve().parent.parent / "models.toml"
 _CONVERTED = "model.safetensors"  # what install.py makes of a checkpoint
 
 
-def examine(client: Client, catalogue: Path = _CATALOGUE) -> dict[str, Any]:
+def examine(client: Client, catalogue: Path = CATALOGUE) -> dict[str, Any]:
     """{"usable", "server", "devices", "nodes", "missing_nodes", "weights", "advice"} of a server, ready for JSON.
 
     `usable` is whether the server has every node of the shipped workflows. `catalogue` is the models.toml of the
@@ -31,7 +25,7 @@ def examine(client: Client, catalogue: Path = _CATALOGUE) -> dict[str, Any]:
     nodes = pack_nodes(client.get("object_info"))
     wanted = _needed_nodes(shipped_workflows())
     missing = sorted(wanted - set(nodes))
-    weights = [_weight(client, key, entry) for key, entry in _read_catalogue(catalogue).items()]
+    weights = [_weight(client, key, entry) for key, entry in read_catalogue(catalogue).items()]
     report = {
         "usable": bool(nodes) and not missing,
         "server": _server(client.url, stats),
@@ -67,13 +61,6 @@ def _needed_nodes(folder: Path) -> set[str]:
     return needed
 
 
-def _read_catalogue(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    if not path.is_file():
-        return {}
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {key: entry for key, entry in data.items() if isinstance(entry, Mapping) and "folder" in entry}
-
-
 def _weight(client: Client, key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     root, _, below = str(entry["folder"]).partition("/")
     listed = client.get(f"models/{root}") or []  # None: a server that has no such folder
@@ -91,7 +78,7 @@ def _weight(client: Client, key: str, entry: Mapping[str, Any]) -> dict[str, Any
         wanted, shards = [entry["file"]], set()
     here = {name for name in {*wanted, *shards} if _is_listed("/".join(filter(None, (below, name))), listed)}
     present = bool(here & set(wanted)) or (bool(shards) and here >= shards)
-    return {"key": key, "present": present, "folder": root, **shown, "get": f"python install.py models get {key}"}
+    return {"key": key, "present": present, "folder": root, **shown, "get": command_for(key)}
 
 
 def _is_listed(wanted: str, listed: Iterable[object]) -> bool:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-import struct
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ._events import Listener, ignore
-from ._graph_edit import MODEL_FILES, cut_node, file_behind, named_choice, without_previews
-from ._names import numbered
-from ._outputs import JobResult, OutputFile
-from ._workflow import Graph, SchemaOf, find_node, read_workflow, title_of
+from ._fetch import fetched, png_width, saved_by, settle
+from ._graph_edit import MODEL_FILES, cut_titled, file_behind, named_choice, without_previews
+from ._names import distinct
+from ._outputs import JobResult
+from ._paths import check_folder
+from ._values import check_seed
+from ._workflow import Graph, SchemaOf, find_node, read_workflow
 from .client import Client
 from .errors import OutputError, UsageError, WorkflowError
 from .vectorize import shipped_workflow
@@ -28,8 +28,6 @@ STEM = "logo"
 # The titles of the workflow's nodes that this module relies on.
 PROMPT, SIZES, GUIDANCE, SAMPLE, GROUND = "Prompt", "Sizes", "Guidance", "Sample", "Ground"
 SAVE, SAVE_SVG = "Save", "Save SVG"
-
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,10 @@ class LogoRequest:
                 raise UsageError(f"a size is a whole number of {SMALLEST} to {LARGEST} px; {size} is not")
         if self.background is not None and self.background not in BACKGROUNDS:
             raise UsageError(f"background is one of {', '.join(BACKGROUNDS)}; {self.background!r} is not")
-        if self.seed is not None and self.seed < 0:
-            raise UsageError(f"seed is 0 or more; {self.seed} is less")
+        check_seed(self.seed)
         if self.steps is not None and self.steps < 1:
             raise UsageError(f"steps is 1 or more; {self.steps} is less")
-        if self.guidance is not None and not (math.isfinite(self.guidance) and self.guidance >= 0):
+        if self.guidance is not None and not 0 <= self.guidance < math.inf:
             raise UsageError(f"guidance is 0 or more; {self.guidance} is not")
 
     def settings(self) -> Iterator[tuple[str, str, object]]:
@@ -106,8 +103,7 @@ def logo_graph(
     if request.svg:
         find_node(graph, SAVE_SVG)
     else:
-        for node_id in [key for key in graph if title_of(graph, key) == SAVE_SVG]:
-            cut_node(graph, node_id)
+        cut_titled(graph, SAVE_SVG)
     return graph
 
 
@@ -132,8 +128,9 @@ def logo(
 ) -> list[Path]:
     """Make one logo on the client's server; the files in `folder`, `stem`-256.png and so on, and `stem`.svg.
 
-    Raises what `logo_graph`, `Client.run` and `download_logo` raise.
+    Raises UsageError where `folder` is none, and what `logo_graph`, `Client.run` and `download_logo` raise.
     """
+    check_folder(folder)
     wanted = request or LogoRequest()
     graph = logo_graph(prompt, wanted, workflow, client.schema)
     result = client.run(graph, on_event=on_event, timeout=timeout)
@@ -147,43 +144,11 @@ def download_logo(
 
     Files of these names are replaced, once every new one is whole. Raises OutputError, also where a size is missing.
     """
-    pictures = _saved(result, SAVE, ".png")
-    drawings = _saved(result, SAVE_SVG, ".svg") if request.svg else []
-    for title, files in ((SAVE, pictures), *([(SAVE_SVG, drawings)] if request.svg else [])):
-        if not files:
-            raise OutputError(f"the workflow ended, but its node {title!r} saved nothing")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".logo-", dir=folder) as parts:
-            fetched = [client.download(file, Path(parts) / str(n)) for n, file in enumerate([*pictures, *drawings])]
-            sides = [_width(path) for path in fetched[: len(pictures)]]
-            if missing := sorted(set(request.sizes or ()) - set(sides)):
-                raise OutputError(f"no picture of {', '.join(map(str, missing))} px came; there are {sides}")
-            names = [*(f"{stem}-{side}.png" for side in sides), *(f"{stem}.svg" for _ in drawings)]
-            targets = [folder / name for name in _apart(names)]
-            for part, target in zip(fetched, targets, strict=True):
-                os.replace(part, target)
-            return targets
-    except OSError as error:
-        raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
-
-
-def _saved(result: JobResult, title: str, suffix: str) -> list[OutputFile]:
-    return [file for file in result.files if file.title == title and file.filename.lower().endswith(suffix)]
-
-
-def _width(path: Path) -> int:
-    with path.open("rb") as stream:
-        head = stream.read(24)
-    if len(head) < 24 or not head.startswith(_PNG) or head[12:16] != b"IHDR":
-        raise OutputError(f"the node {SAVE!r} saved a file that is no PNG")
-    (width,) = struct.unpack(">I", head[16:20])
-    return width
-
-
-def _apart(names: Iterable[str]) -> list[str]:
-    """The names, a repeated one with a number."""
-    taken: list[str] = []
-    for name in names:
-        taken.append(next(free for free in numbered(name) if free not in taken))
-    return taken
+    pictures = saved_by(result, SAVE, ".png")
+    drawings = saved_by(result, SAVE_SVG, ".svg") if request.svg else []
+    with fetched(client, [(file, folder) for file in (*pictures, *drawings)]) as parts:
+        sides = [png_width(part, SAVE) for part in parts[: len(pictures)]]
+        if missing := sorted(set(request.sizes or ()) - set(sides)):
+            raise OutputError(f"no picture of {', '.join(map(str, missing))} px came; there are {sides}")
+        names = distinct([*(f"{stem}-{side}.png" for side in sides), *(f"{stem}.svg" for _ in drawings)])
+        return settle(parts, [folder / name for name in names])

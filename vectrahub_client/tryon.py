@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._events import Listener, ignore
-from ._graph_edit import add_node, cut_input, cut_node, without_previews
+from ._fetch import fetched, png_width, saved_by, settle
+from ._graph_edit import add_node, cut_input, cut_titled, without_previews
 from ._outputs import JobResult
-from ._workflow import Graph, find_node, read_workflow, title_of
+from ._paths import check_input, check_results
+from ._values import check_seed
+from ._workflow import Graph, find_node, read_workflow
 from .client import Client
-from .errors import OutputError, UsageError
+from .errors import UsageError
 from .vectorize import shipped_workflow
 
 SHIPPED = "tryon_qwen_edit_2511"
@@ -45,8 +48,9 @@ class TryOnRequest:
             raise UsageError(f"mode is one of {', '.join(MODES)}; {self.mode!r} is not")
         if self.resolution is not None and self.resolution not in RESOLUTIONS:
             raise UsageError(f"resolution is one of {', '.join(RESOLUTIONS)}; {self.resolution!r} is not")
-        for name, value in (("seed", self.seed), ("steps", self.steps), ("cfg", self.cfg)):
-            if value is not None and not (math.isfinite(value) and value >= 0):
+        check_seed(self.seed)
+        for name, value in (("steps", self.steps), ("cfg", self.cfg)):
+            if value is not None and not 0 <= value < math.inf:
                 raise UsageError(f"{name} is 0 or more; {value} is not")
 
     def settings(self) -> Iterator[tuple[str, str, object]]:
@@ -71,17 +75,20 @@ class TryOnFiles:
 
     def __post_init__(self) -> None:
         """Raises UsageError for an input that is missing, an output that is no PNG or would replace another file."""
-        taken = set[Path]()
-        for path in filter(None, (self.person, self.garment, self.mask)):
-            if not path.is_file():
-                raise UsageError(f"there is no file {path}")
-            taken.add(path.resolve())
-        for path in filter(None, (self.target, self.comparison)):
-            if path.suffix.lower() != ".png" or path.is_dir():
+        for path in self.inputs:
+            check_input(path)
+        for path in self.results:
+            if path.suffix.lower() != ".png":
                 raise UsageError(f"the result {path} is not a .png file")
-            if path.resolve() in taken:
-                raise UsageError(f"the result {path} would replace an input or the other result; give another name")
-            taken.add(path.resolve())
+        check_results(self.results, self.inputs)
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [path for path in (self.person, self.garment, self.mask) if path]
+
+    @property
+    def results(self) -> list[Path]:
+        return [path for path in (self.target, self.comparison) if path]
 
 
 def tryon_graph(
@@ -108,8 +115,7 @@ def tryon_graph(
         find_node(graph, SAVE_COMPARISON)
         graph[try_on]["inputs"]["comparison"] = True
     else:
-        for node_id in [key for key in graph if title_of(graph, key) == SAVE_COMPARISON]:
-            cut_node(graph, node_id)
+        cut_titled(graph, SAVE_COMPARISON)
     return graph
 
 
@@ -140,12 +146,13 @@ def uploaded_graph(client: Client, files: TryOnFiles, request: TryOnRequest, wor
 
 
 def download_tryon(client: Client, result: JobResult, files: TryOnFiles) -> list[Path]:
-    """Fetch what the nodes Save and Save comparison saved. Raises OutputError where that is nothing."""
-    wanted = {SAVE: files.target, **({SAVE_COMPARISON: files.comparison} if files.comparison else {})}
-    found = {}
-    for title in wanted:
-        saved = [file for file in result.files if file.title == title and file.filename.lower().endswith(".png")]
-        if not saved:
-            raise OutputError(f"the workflow ended, but its node {title!r} saved no PNG")
-        found[title] = saved[0]
-    return [client.download(found[title], target, replace=True) for title, target in wanted.items()]
+    """Fetch what the nodes Save and Save comparison saved. Raises OutputError where that is no PNG.
+
+    Nothing is replaced before all of it is whole.
+    """
+    titles = [SAVE, SAVE_COMPARISON][: len(files.results)]
+    saved = [saved_by(result, title, ".png")[0] for title in titles]
+    with fetched(client, [(file, target.parent) for file, target in zip(saved, files.results, strict=True)]) as parts:
+        for part, title in zip(parts, titles, strict=True):
+            png_width(part, title)
+        return settle(parts, files.results)

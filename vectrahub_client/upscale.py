@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._events import Listener, ignore
+from ._fetch import saved_by
 from ._graph_edit import MODEL_FILES, add_node, cut_input, file_behind, named_choice, without_previews
 from ._outputs import JobResult
+from ._paths import check_results
+from ._values import check_seed
 from ._workflow import Graph, SchemaOf, find_node, is_link, read_workflow, title_of
 from .client import Client
-from .errors import OutputError, UsageError, WorkflowError
+from .errors import UsageError, WorkflowError
 from .vectorize import shipped_workflow
 
 SCALES = {1: "none", 2: "2x", 4: "4x"}
@@ -60,6 +63,10 @@ class UpscaleRequest:
             raise UsageError(f"scale is one of {', '.join(map(str, SCALES))}; {self.scale} is not")
         if self.scale is not None and self.long_side is not None:
             raise UsageError("give scale or long_side, not both")
+        check_seed(self.seed)
+        for name, value in (("cfg", self.cfg), ("control_strength", self.control_strength)):
+            if value is not None and not -math.inf < value < math.inf:
+                raise UsageError(f"{name} is a number; {value} is not")
         if self.denoise is not None and not 0 <= self.denoise <= 1:
             raise UsageError(f"denoise is 0 to 1; {self.denoise} is outside")
         if self.tile is not None and self.overlap is not None and self.overlap >= self.tile:
@@ -139,11 +146,10 @@ def upscale(
 ) -> JobResult:
     """Upscale one image file on the client's server into the PNG file `target`, which is replaced once that is whole.
 
-    Raises UsageError where `target` is the image itself, and what `upscale_graph`, `Client.run` and `Client.download`
-    raise.
+    Raises UsageError where `target` is the image itself or cannot be made, and what `upscale_graph`, `Client.run` and
+    `download_upscaled` raise.
     """
-    if target.resolve() == image.resolve():
-        raise UsageError(f"the result {target} would replace the input; give another name")
+    check_results([target], [image])
     graph = upscale_graph(request, client.upload(image), workflow, client.schema)
     result = client.run(graph, on_event=on_event, timeout=timeout)
     download_upscaled(client, result, target)
@@ -151,11 +157,8 @@ def upscale(
 
 
 def download_upscaled(client: Client, result: JobResult, target: Path) -> Path:
-    """Fetch what the node Save saved. Raises OutputError where that is nothing."""
-    pictures = [file for file in result.files if file.title == SAVE and file.filename.lower().endswith(".png")]
-    if not pictures:
-        raise OutputError(f"the workflow ended, but its node {SAVE!r} saved no PNG")
-    return client.download(pictures[0], target, replace=True)
+    """Fetch what the node Save saved. Raises OutputError where that is no PNG."""
+    return client.download(saved_by(result, SAVE, ".png")[0], target, replace=True)
 
 
 def _set_control_net(graph: Graph, refine: str, file: str, schema_of: SchemaOf | None) -> None:

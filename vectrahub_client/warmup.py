@@ -1,7 +1,8 @@
 """Running a workflow once with small inputs, so that its models are loaded before somebody waits for them.
 
 What decides which models are loaded stays as it is: files, modes, routes. The rest becomes as cheap as it can be,
-and nothing is saved. Afterwards the next job finds the loaders' outputs in the server's cache, which knows them by
+and no result is saved: one small picture stays in the server's input folder, the same each time, and a small SVG where
+the workflow loads one. Afterwards the next job finds the loaders' outputs in the server's cache, which knows them by
 class and inputs and not by workflow. A ComfyUI started without cache options keeps there what its latest job names
 (and the rest only while 128 GB of memory are free), so of several workflows the last one stays; with --cache-lru N the
 outputs of N nodes.
@@ -13,15 +14,16 @@ import secrets
 import struct
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ._events import Listener, ignore
-from ._graph_edit import add_node, cut_node
+from ._graph_edit import add_node, cut_node, takers
 from ._outputs import JobResult
-from ._values import input_schemas
-from ._workflow import Graph, SchemaOf, is_link, read_workflow, title_of
+from ._paths import check_input
+from ._values import combo_options, input_schemas
+from ._workflow import Graph, SchemaOf, is_link, read_workflow, set_value, title_of
 from .client import Client
 from .errors import UsageError, WorkflowError
 from .logo import SHIPPED as LOGO
@@ -52,38 +54,78 @@ _SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><circle 
 
 def warmup_workflow(workflow: str | Path) -> Path:
     """The path of a shipped workflow by its name or that of its system, else of the file itself. Raises UsageError."""
+    shipped = {file.stem for file in shipped_workflows().glob("*.json")}
     name = SYSTEMS.get(str(workflow), str(workflow))
-    if (shipped_workflows() / f"{name}.json").is_file():
+    if name in shipped:
         return shipped_workflow(name)
-    path = Path(workflow)
-    if not path.is_file():
-        known = sorted({*SYSTEMS, *(file.stem for file in shipped_workflows().glob("*.json"))})
-        raise UsageError(f"there is no workflow or file {str(workflow)!r}; the shipped ones: {', '.join(known)}")
-    return path
+    try:
+        check_input(Path(workflow))
+    except UsageError as error:
+        known = ", ".join(sorted({*SYSTEMS, *shipped}))
+        raise UsageError(f"{error}, and no such workflow; the shipped ones: {known}") from error
+    return Path(workflow)
 
 
 def warm_up(
-    client: Client, workflow: str | Path, *, on_event: Listener = ignore, timeout: float | None = None
+    client: Client,
+    workflow: str | Path,
+    settings: Iterable[tuple[str, str]] = (),
+    *,
+    on_event: Listener = ignore,
+    timeout: float | None = None,
 ) -> JobResult:
     """Run a workflow once, small, on the client's server; no file of it stays in the output folder.
 
-    `workflow` is what `warmup_workflow` takes. The job's seeds are fresh, so that the server does not answer from its
-    cache. Raises what `warmup_workflow`, `Client.upload` and `Client.run` raise.
+    `workflow`, `settings`: as for `warmup_graph`. Raises what `warmup_graph` and `Client.run` raise.
+    """
+    graph, _ = warmup_graph(client, workflow, settings)
+    return client.run(graph, on_event=on_event, timeout=timeout)
+
+
+def warmup_graph(
+    client: Client, workflow: str | Path, settings: Iterable[tuple[str, str]] = ()
+) -> tuple[Graph, list[str]]:
+    """The small graph, and the ControlNet files that it does without because the server lacks them.
+
+    `workflow` is what `warmup_workflow` takes, `settings` are (name, value) as of `set_value`: files, modes. The
+    seeds are fresh, so that the server does not answer from its cache. Raises what `warmup_workflow`, `set_value`,
+    `make_small` and `Client.upload` raise.
     """
     graph = read_workflow(warmup_workflow(workflow))
+    for name, text in settings:
+        set_value(graph, name, text, client.schema)
+    without = leave_out_control_nets(graph, client.schema)
     draws = any(node["class_type"] == _DRAWING for node in graph.values())
     with tempfile.TemporaryDirectory() as folder:
         picture = _uploaded(client, Path(folder) / "warmup.png", small_picture())
         drawing = _uploaded(client, Path(folder) / "warmup.svg", _SVG) if draws else ""
     make_small(graph, picture, drawing, secrets.randbelow(2**31), client.schema)
-    return client.run(graph, on_event=on_event, timeout=timeout)
+    return graph, without
+
+
+def leave_out_control_nets(graph: Graph, schema_of: SchemaOf) -> list[str]:
+    """Take the ControlNets out whose file the server lacks, where those who take them can do without; their files."""
+    without: list[str] = []
+    for node_id in list(graph):
+        schema = schema_of(graph[node_id]["class_type"]) or {}
+        lacking = _lacking(graph[node_id]["inputs"], input_schemas(schema))
+        needed = [taker for taker, name in takers(graph, node_id) if not _optional(schema_of, graph[taker], name)]
+        if "CONTROL_NET" in (schema.get("output") or ()) and lacking and not needed:
+            for taker, name in takers(graph, node_id):
+                del graph[taker]["inputs"][name]
+            cut_node(graph, node_id)
+            without += lacking
+    return without
 
 
 def make_small(graph: Graph, picture: str, drawing: str, seed: int, schema_of: SchemaOf) -> None:
     """Change a graph into its own warm-up. `picture`, `drawing`: uploaded files for whatever loads an image or an SVG.
 
-    Raises WorkflowError where nothing would run.
+    Raises WorkflowError where the server lacks a node, or nothing would run.
     """
+    kinds = sorted({node["class_type"] for node in graph.values()})
+    if missing := [kind for kind in kinds if schema_of(kind) is None]:
+        raise WorkflowError(f"the server has no node {', '.join(missing)}")
     for node in graph.values():
         inputs = node["inputs"]
         schema = schema_of(node["class_type"]) or {}
@@ -134,7 +176,7 @@ def _save_nothing(graph: Graph, schema_of: SchemaOf) -> None:
             add_node(graph, f"{title_of(graph, node_id)} {number + 1}".removesuffix(" 1"), PREVIEW, {"source": link})
         if saves:
             _lead_around(graph, node_id, schema)
-        if not _takers(graph, node_id):
+        if not takers(graph, node_id):
             cut_node(graph, node_id)
     ends = [node for node in graph.values() if (schema_of(node["class_type"]) or {}).get("output_node")]
     if not ends:
@@ -146,20 +188,21 @@ def _lead_around(graph: Graph, node_id: str, schema: Mapping[str, Any]) -> None:
     kinds, outputs = input_schemas(schema), schema.get("output") or ()
     inputs = graph[node_id]["inputs"]
     links = [(kinds[name][0], link) for name, link in inputs.items() if name in kinds and is_link(link)]
-    for taker, name in _takers(graph, node_id):
+    for taker, name in takers(graph, node_id):
         taken = graph[taker]["inputs"][name]
         wanted = outputs[taken[1]] if taken[1] < len(outputs) else None
         graph[taker]["inputs"][name] = next((link for kind, link in links if kind == wanted), taken)
 
 
-def _takers(graph: Graph, node_id: str) -> list[tuple[str, str]]:
-    """(node, input) of every link to a node."""
-    return [
-        (taker, name)
-        for taker, node in graph.items()
-        for name, value in node["inputs"].items()
-        if is_link(value) and value[0] == node_id
-    ]
+def _lacking(inputs: Mapping[str, object], known: Mapping[str, tuple[Any, Mapping[str, Any]]]) -> list[str]:
+    """The values that are none of their input's choices."""
+    choices = {name: combo_options(*known[name]) for name in inputs if name in known}
+    return [str(inputs[name]) for name, among in choices.items() if among is not None and inputs[name] not in among]
+
+
+def _optional(schema_of: SchemaOf, node: Mapping[str, Any], name: str) -> bool:
+    schema = schema_of(node["class_type"]) or {}
+    return name in (schema.get("input", {}).get("optional") or {})
 
 
 def _uploaded(client: Client, path: Path, content: bytes) -> str:

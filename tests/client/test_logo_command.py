@@ -113,6 +113,48 @@ def test_the_checkpoint_is_found_by_a_short_name() -> None:
         logo_graph(PROMPT, LogoRequest(checkpoint="other"), None, schema_of)
 
 
+def test_an_exact_name_beats_a_short_one() -> None:
+    files = ["old/mine.safetensors", "mine.safetensors", "new/mine.safetensors"]
+
+    def schema_of(_kind: str) -> Any:
+        return {"input": {"required": {"ckpt_name": [files]}}}
+
+    graph = logo_graph(PROMPT, LogoRequest(checkpoint="mine.safetensors"), None, schema_of)
+    assert by_title(graph)["Checkpoint"]["ckpt_name"] == "mine.safetensors"
+    with pytest.raises(WorkflowError, match="no choice"):
+        logo_graph(PROMPT, LogoRequest(checkpoint="mine"), None, schema_of)
+
+
+def test_the_model_may_come_from_a_loader_of_its_own(tmp_path: Path) -> None:
+    graph = shipped()
+    graph["90"] = node("Model", "UNETLoader", unet_name="a.safetensors", weight_dtype="default")
+    by_title(graph)["Sample"]["model"] = ["90", 0]
+    found = by_title(logo_graph(PROMPT, LogoRequest(checkpoint="b.safetensors"), save(graph, tmp_path / "w.json")))
+    assert found["Model"]["unet_name"] == "b.safetensors"
+
+
+def test_previews_are_left_out_and_a_saver_is_needed(tmp_path: Path) -> None:
+    graph = shipped()
+    graph["90"] = node("Look", "PreviewImage", images=["1", 0])
+    path = save(graph, tmp_path / "w.json")
+    assert "Look" not in by_title(logo_graph(PROMPT, LogoRequest(), path))
+    bare = {key: one for key, one in graph.items() if one["_meta"]["title"] != "Save"}
+    with pytest.raises(WorkflowError, match="'Save'"):
+        logo_graph(PROMPT, LogoRequest(), save(bare, path))
+
+
+def test_only_savers_that_nobody_needs_are_taken_out(tmp_path: Path) -> None:
+    graph = shipped()
+    (saver,) = (key for key, one in graph.items() if one["_meta"]["title"] == "Save SVG")
+    graph["90"] = node("Save SVG", "SVGSave", svg=[saver, 0], filename_prefix="again")
+    path = save(graph, tmp_path / "w.json")
+    found = by_title(logo_graph(PROMPT, LogoRequest(), path))
+    assert "Save SVG" not in found and "Finish" not in found
+    graph["91"] = node("After", "VectraHub_SVGToPNG", svg=[saver, 0])
+    found = by_title(logo_graph(PROMPT, LogoRequest(), save(graph, path)))
+    assert found["Save SVG"]["filename_prefix"] != "again" and {"After", "Finish"} <= set(found)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -123,8 +165,10 @@ def test_the_checkpoint_is_found_by_a_short_name() -> None:
         {"sizes": tuple(range(8, 41))},
         {"background": "white"},
         {"seed": -1},
+        {"seed": 2**64},
         {"steps": 0},
         {"guidance": float("nan")},
+        {"guidance": -0.1},
     ],
 )
 def test_a_wrong_request_is_bad_usage(wrong: dict[str, Any]) -> None:
@@ -180,6 +224,30 @@ def test_several_logos_have_names_and_seeds_of_their_own() -> None:
     assert _wanted(LogoRequest(), options) == [("logo", LogoRequest())]
 
 
+def counted(*arguments: str) -> list[tuple[str, LogoRequest]]:
+    options = build_parser().parse_args(["logo", PROMPT, *arguments])
+    return _wanted(_request(options), options)
+
+
+def test_the_seeds_of_several_logos_have_an_end() -> None:
+    last = 2**64 - 1
+    assert counted("--count", "2", f"--seed={last - 1}")[-1][1].seed == last
+    assert len(counted("--count", "1000")) == 1000
+    for wrong in (["--count", "2", f"--seed={last}"], ["--count", "1001"], ["--count", "9" * 30], ["--count", "-1"]):
+        with pytest.raises(UsageError, match=r"seed|--count"):
+            counted(*wrong)
+
+
+@pytest.mark.parametrize("name", ["Sample.seed", "seed"])
+def test_the_seeds_of_several_logos_are_not_set_otherwise(name: str) -> None:
+    with pytest.raises(UsageError, match="--seed"):
+        counted("--count", "2", "--set", f"{name}=5")
+    assert len(counted("--set", f"{name}=5")) == 1
+    assert len(counted("--count", "2", "--set", "Ground.seed=5")) == 2
+    with pytest.raises(UsageError, match="Nowhere"):
+        counted("--count", "2", "--set", "Nowhere.seed=5")
+
+
 def test_wrong_usage_is_known_without_a_server(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for arguments in (
@@ -223,6 +291,7 @@ def test_a_logo_in_every_size_with_alpha_and_as_svg(
     done = cli(*command, "--background", "everywhere", "--report", report, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
+    assert last["seed"] == by_title(shipped())["Sample"]["seed"]
     assert last["files"] == [str(out / name) for name in ("logo-64.png", "logo-128.png", "logo.svg")]
     assert {path.name for path in out.iterdir()} == {"logo-64.png", "logo-128.png", "logo.svg"}
     shapes = {name: pixels.shape for name, pixels in pngs(out.iterdir()).items()}
@@ -243,6 +312,16 @@ def test_same_command_same_logo_other_seed_other_logo(
     assert set(two) == {"logo-1-64.png", "logo-2-64.png"}
     assert np.array_equal(a, b) and np.array_equal(a, two["logo-1-64.png"])
     assert not np.array_equal(a, two["logo-2-64.png"])
+
+
+def test_settings_and_the_time_limit_reach_the_job(cli: Cli, host: RunningHost, workflow: Path, tmp_path: Path) -> None:
+    command = ["logo", PROMPT, "--workflow", workflow, "--server", host.url, "-o", tmp_path, "--json"]
+    done = cli(*command, "--set", "Sizes.sizes=24", "--set", "Sample.seed=77")
+    assert done.returncode == 0 and (tmp_path / "logo-24.png").is_file(), done.stdout
+    assert json.loads(done.stdout.splitlines()[-1])["seed"] == 77
+    late = cli(*command, "--timeout", "0.001", "--seed", 78)
+    told = json.loads(late.stdout.splitlines()[-1])
+    assert (late.returncode, told["error"], told["job"]) == (1, "timeout", "logo")
 
 
 def test_the_library_function_replaces_what_is_there(host: RunningHost, workflow: Path, tmp_path: Path) -> None:
@@ -275,6 +354,7 @@ def test_nothing_is_replaced_unless_all_of_it_came(host: RunningHost, tmp_path: 
     for name, side in (("x_1.png", 20), ("x_2.png", 20), ("x_3.png", 30)):
         Image.new("RGBA", (side, side)).save(host.output / name)
         files.append(OutputFile("1", "Save", name, "", "output"))
+    files.append(OutputFile("1", "Save", "notes.txt", "", "output"))  # not fetched: the server has no such file
     (host.output / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = JobResult("id", tuple(files), {}, {}, 0.0)
     broken = replace(result, files=(*files, OutputFile("1", "Save", "bad.png", "", "output")))
@@ -289,6 +369,11 @@ def test_nothing_is_replaced_unless_all_of_it_came(host: RunningHost, tmp_path: 
                 download_logo(client, wrong, tmp_path, request)
             assert [path.name for path in tmp_path.iterdir()] == ["logo-20.png"]
             assert (tmp_path / "logo-20.png").read_bytes() == b"old"
+        (tmp_path / "logo-30.png").mkdir()
+        with pytest.raises(OutputError, match="a folder"):
+            download_logo(client, result, tmp_path, LogoRequest(sizes=(20, 30)))
+        assert (tmp_path / "logo-20.png").read_bytes() == b"old"
+        (tmp_path / "logo-30.png").rmdir()
         written = download_logo(client, result, tmp_path, LogoRequest(sizes=(20, 30)))
     assert [path.name for path in written] == ["logo-20.png", "logo-20-2.png", "logo-30.png"]
     assert Image.open(written[0]).size == (20, 20)
@@ -303,3 +388,9 @@ def test_the_grounds_are_those_of_the_node(host: RunningHost) -> None:
 def test_a_wrong_style_is_refused_by_name(cli: Cli, host: RunningHost, workflow: Path, tmp_path: Path) -> None:
     done = cli("logo", PROMPT, "--workflow", workflow, "--server", host.url, "-o", tmp_path, "--style", "no such style")
     assert done.returncode == 2 and "no such style" in done.stderr, done.stderr
+
+
+def test_a_missing_checkpoint_is_told_with_its_remedy(cli: Cli, host: RunningHost, tmp_path: Path) -> None:
+    done = cli("logo", PROMPT, "--server", host.url, "-o", tmp_path)
+    assert done.returncode == 2 and "17.2 GB" in done.stderr, done.stderr
+    assert all(words in done.stderr for words in ("install.py models get flux1-dev-fp8", "--checkpoint"))

@@ -150,7 +150,7 @@ def test_a_wrong_request_is_bad_usage(wrong: dict[str, object]) -> None:
 def test_where_results_go(tmp_path: Path) -> None:
     images = [tmp_path / name for name in ("a.png", "a.jpg")]
     for image in images:
-        image.write_bytes(b"")
+        image.write_bytes(b"x")
     assert plan(images[:1], tmp_path / "o.svg", ".svg") == [(images[0], tmp_path / "o.svg")]
     assert [target.name for _, target in plan(images, tmp_path / "out", ".svg")] == ["a.svg", "a-2.svg"]
     for wrong in (lambda: plan(images, tmp_path / "o.svg", ".svg"), lambda: plan(images, images[0], ".svg")):

@@ -14,9 +14,10 @@ from vectrahub.tests.client.conftest import Cli
 from vectrahub.tests.client.graphs import Graph, node, save
 from vectrahub.tests.host_fixture import RunningHost
 from vectrahub.vectrahub_client import Client, TryOnFiles, TryOnRequest, tryon, tryon_graph
+from vectrahub.vectrahub_client._outputs import JobResult, OutputFile
 from vectrahub.vectrahub_client.cli.main import build_parser
 from vectrahub.vectrahub_client.errors import OutputError, UsageError, WorkflowError
-from vectrahub.vectrahub_client.tryon import MODES, RESOLUTIONS, uploaded_graph
+from vectrahub.vectrahub_client.tryon import MODES, RESOLUTIONS, download_tryon, uploaded_graph
 from vectrahub.vectrahub_client.vectorize import shipped_workflow
 
 
@@ -67,7 +68,15 @@ def test_a_workflow_that_lacks_a_node_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"mode": "fp16"}, {"resolution": "4k"}, {"seed": -1}, {"steps": -1}, {"cfg": float("inf")}, {"cfg": -0.1}],
+    [
+        {"mode": "fp16"},
+        {"resolution": "4k"},
+        {"seed": -1},
+        {"seed": 10**400},
+        {"steps": -1},
+        {"cfg": float("inf")},
+        {"cfg": -0.1},
+    ],
 )
 def test_a_wrong_request_is_bad_usage(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
@@ -210,6 +219,31 @@ def test_the_library_function(host: RunningHost, workflow: Path, pictures: tuple
         with pytest.raises(OutputError, match="'Save' saved no PNG"):
             tryon(client, TryOnFiles(*pictures, tmp_path / "p.png"), workflow=save(graph, tmp_path / "webp.json"))
     assert not (tmp_path / "p.png").exists()
+
+
+def test_nothing_is_replaced_unless_all_of_it_is_a_png(
+    host: RunningHost, pictures: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "o.png").write_bytes(b"old")
+    Image.new("RGB", (4, 4)).save(host.output / "good.png")
+    (host.output / "bad.png").write_bytes(b"no picture")
+    files = TryOnFiles(*pictures, tmp_path / "o.png", comparison=tmp_path / "new" / "c.png")
+    good, bad, both = (
+        OutputFile("1", title, name, "", "output")
+        for title, name in (("Save", "good.png"), ("Save comparison", "bad.png"), ("Save comparison", "good.png"))
+    )
+    with Client(host.url) as client:
+        with pytest.raises(OutputError, match="'Save comparison' saved a file that is no PNG"):
+            download_tryon(client, JobResult("id", (good, bad), {}, {}, 0.0), files)
+        assert (tmp_path / "o.png").read_bytes() == b"old" and not any((tmp_path / "new").iterdir())
+        result = JobResult("id", (good, both), {}, {}, 0.0)
+        (tmp_path / "new" / "c.png").mkdir()
+        with pytest.raises(OutputError, match="a folder"):
+            download_tryon(client, result, files)
+        assert (tmp_path / "o.png").read_bytes() == b"old"
+        (tmp_path / "new" / "c.png").rmdir()
+        assert download_tryon(client, result, files) == files.results
+    assert Image.open(tmp_path / "new" / "c.png").size == (4, 4)
 
 
 def test_the_choices_are_those_of_the_nodes(host: RunningHost) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,17 @@ from vectrahub.tests.host.tile_graphs import tiled
 from vectrahub.tests.host.tryon_graphs import BLUE, COMPARISON, EXPANSION, RED, dressed, new_picture
 from vectrahub.tests.host_fixture import ROOT, RunningHost
 from vectrahub.vectrahub_client import Client, Event, JobFailed, read_workflow, warm_up
-from vectrahub.vectrahub_client.errors import UsageError, WorkflowError
-from vectrahub.vectrahub_client.warmup import SIDE, SYSTEMS, make_small, small_picture, warmup_workflow
+from vectrahub.vectrahub_client.cli.main import build_parser
+from vectrahub.vectrahub_client.cli.screen import Screen
+from vectrahub.vectrahub_client.errors import ServerError, UsageError, WorkflowError
+from vectrahub.vectrahub_client.warmup import (
+    SIDE,
+    SYSTEMS,
+    leave_out_control_nets,
+    make_small,
+    small_picture,
+    warmup_workflow,
+)
 
 SHIPPED = sorted(path.stem for path in (ROOT / "workflows" / "api").glob("*.json"))
 
@@ -43,6 +53,10 @@ SCHEMAS = {
     "Compare": schema(True, image_a=("IMAGE", {}), image_b=("IMAGE", {})),
     "Shows": schema(True, ("PLAN",), image=("IMAGE", {})),
     "Draw": schema(output=("SVG",), image=("IMAGE", {})),
+    "ControlNetLoader": schema(output=("CONTROL_NET",), control_net_name=(["tile.safetensors"], {})),
+    "UnionType": schema(output=("CONTROL_NET",), control_net=("CONTROL_NET", {})),
+    "Refine": {**schema(output=("IMAGE",)), "input": {"optional": {"control_net": ("CONTROL_NET", {})}}},
+    **dict.fromkeys(("Ints", "Part"), schema()),
     "PreviewAny": schema(True, ("STRING",), source=("*", {})),
 }
 
@@ -83,13 +97,12 @@ def test_what_saves_or_only_shows_is_replaced_and_what_works_stays() -> None:
             "5": node("After", "Draw", image=["4", 0]),
             "6": node("Save", "SaveImage", images=["5", 0], filename_prefix="x"),
             "7": node("Look", "Compare", image_a=["1", 0], image_b=["1", 1]),
-            "8": node("Unknown to the server", "Missing", image=["1", 0]),
         }
     )
     kinds = {one["_meta"]["title"]: one["class_type"] for one in graph.values()}
     previews = {"Save SVG", "Save", "Look", "Look 2"}
     assert {title for title, kind in kinds.items() if kind == "PreviewAny"} == previews
-    assert set(kinds) - previews == {"Image", "Plan", "Draw", "After", "Unknown to the server"}
+    assert set(kinds) - previews == {"Image", "Plan", "Draw", "After"}
     found = by_title(graph)
     assert found["After"]["image"] == ["3", 0]  # past the saver, to what it saves
     assert (found["Look"], found["Look 2"]) == ({"source": ["1", 0]}, {"source": ["1", 1]})
@@ -103,6 +116,49 @@ def test_a_saver_that_cannot_be_left_out_stays() -> None:
     }
     assert by_title(small(graph))["After"] == {"image": ["4", 1], "more": ["4", 7]}
     assert graph["4"]["class_type"] == "SaveThings"
+
+
+def test_nodes_that_the_server_lacks_are_named() -> None:
+    with pytest.raises(WorkflowError, match="the server has no node Gone, Missing"):
+        small({"1": node("A", "Missing"), "2": node("B", "Gone"), "3": node("C", "LoadImage", image="a")})
+
+
+def test_the_packs_nodes_get_little_to_do() -> None:
+    graph = {
+        "1": node("Refine", "VectraHub_TileRefine", resume=True, seam_fix=True, steps=20),
+        "2": node("Sizes", "VectraHub_LogoCanvas", sizes="256, 4096"),
+        "3": node("Prepare", "VectraHub_VTONPrepare", resolution="1080p"),
+        "4": node("Save", "SaveImage", images=["1", 0], filename_prefix="x"),
+    }
+    make_small(graph, "p", "", 5, {**{one["class_type"]: {} for one in graph.values()}, **SCHEMAS}.get)
+    assert [graph[key]["inputs"] for key in "123"] == [
+        {"resume": False, "seam_fix": False, "steps": 1},
+        {"sizes": "64"},
+        {"resolution": "480p"},
+    ]
+
+
+def test_a_control_net_that_the_server_lacks_is_left_out_where_it_can_be() -> None:
+    def loaded(file: str, *between: str) -> Graph:
+        graph = {"1": node("ControlNet", "ControlNetLoader", control_net_name=file)}
+        for kind in between:
+            graph[str(len(graph) + 1)] = node(kind, kind, control_net=[str(len(graph)), 0])
+        return graph
+
+    graph = loaded("absent.safetensors", "Refine")
+    assert leave_out_control_nets(graph, SCHEMAS.get) == ["absent.safetensors"]
+    assert by_title(graph) == {"Refine": {}}
+    for kept in (loaded("tile.safetensors", "Refine"), loaded("absent.safetensors", "UnionType", "Refine")):
+        before = json.dumps(kept)
+        assert leave_out_control_nets(kept, SCHEMAS.get) == [] and json.dumps(kept) == before
+
+
+@pytest.mark.parametrize("name", ["upscale_sdxl", "upscale_flux"])
+def test_upscaling_is_warmed_up_where_it_runs_without_a_control_net(name: str, client: Client) -> None:
+    graph = read_workflow(warmup_workflow(name))
+    (file,) = [one["inputs"]["control_net_name"] for one in graph.values() if "control_net_name" in one["inputs"]]
+    assert leave_out_control_nets(graph, client.schema) == [file]
+    assert "control_net" not in by_title(graph)["Refine"]
 
 
 def test_nothing_to_run_is_said() -> None:
@@ -128,13 +184,32 @@ def test_names_of_systems_workflows_and_files(tmp_path: Path) -> None:
     assert [warmup_workflow(name).stem for name in SHIPPED] == SHIPPED
     path = save({}, tmp_path / "mine.json")
     assert warmup_workflow(path) == warmup_workflow(str(path)) == path
-    with pytest.raises(UsageError, match=r"logo, .*vectorize"):
-        warmup_workflow("vectorise")
+    for name in ("vectorise", "../api/vectorize", "./vectorize", ""):
+        with pytest.raises(UsageError, match=r"logo, .*vectorize"):
+            warmup_workflow(name)
 
 
 def test_a_wrong_name_is_known_without_a_server(cli: Cli) -> None:
     done = cli("warmup", "vectorize", "nonsense")
     assert done.returncode == 2 and "nonsense" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_settings_are_for_one_workflow() -> None:
+    with Screen(False) as screen, pytest.raises(UsageError, match="one workflow"):
+        options = build_parser().parse_args(["warmup", "vectorize", "upscale", "--set", "a=1"])
+        options.call(options, screen)
+
+
+def test_a_server_that_goes_away_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def connect(*_: object, **__: object) -> Iterator[Client]:
+        with Client("http://127.0.0.1:1") as client:
+            yield client
+
+    monkeypatch.setattr("vectrahub.vectrahub_client.cli.warmup.connect", connect)
+    options = build_parser().parse_args(["warmup", "vectorize", "upscale"])
+    with Screen(False) as screen, pytest.raises(ServerError):
+        options.call(options, screen)
 
 
 # On the real host.
@@ -185,6 +260,11 @@ def test_a_failure_names_the_node_and_does_not_stop_the_others(cli: Cli, host: R
     assert all(word in done.stderr for word in ("failing.json", "My step", "no paint left", "NoSuchNode"))
 
 
+def test_a_setting_that_fits_nowhere_is_told(cli: Cli, host: RunningHost) -> None:
+    done = cli("warmup", "svg_to_png", "--set", "nowhere=1", "--server", host.url)
+    assert done.returncode == 2 and "svg_to_png: no node has an input 'nowhere'" in done.stderr
+
+
 def test_lists_of_pictures_can_be_shown(client: Client, host: RunningHost, tmp_path: Path) -> None:
     graph = tiled("unset.png", steps=1)
     graph["10"] = node("Tiles", "SaveImage", images=["2", 0], filename_prefix="tiles")
@@ -226,10 +306,10 @@ def test_a_try_on_finds_its_models_loaded(client: Client, host: RunningHost, tmp
     """Other pictures of other sizes do not load anew."""
     job = dressed("unset.png", "unset.png")
     del job[COMPARISON], job[EXPANSION]
-    job["8"]["inputs"]["seed"] = 77
     before = files_of(host)
     first: list[Event] = []
-    warm_up(client, save(job, tmp_path / "w.json"), on_event=first.append)
+    warm_up(client, save(job, tmp_path / "w.json"), [("Tiny.seed", "77")], on_event=first.append)
+    job["8"]["inputs"]["seed"] = 77
     assert "Tiny" in heard(first) and files_of(host) == before
     by_title(job)["Person"]["image"], by_title(job)["Garment"]["image"] = (
         new_picture(host, 100, 160, RED),

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from vectrahub_client import Client
-from vectrahub_client.doctor import _CATALOGUE, _read_catalogue, _weight
+from vectrahub_client._catalogue import CATALOGUE, read_catalogue
+from vectrahub_client.doctor import _weight
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def listing(folders: Mapping[str, list[str]]) -> Iterator[Client]:
     ],
 )
 def test_doctor_knows_a_folder_by_the_path_of_its_weights(listed, present):
-    entry = _read_catalogue(_CATALOGUE)["omnisvg-8b"]
+    entry = read_catalogue(CATALOGUE)["omnisvg-8b"]
     with listing({} if listed is None else {"omnisvg": listed}) as client:
         weight = _weight(client, "omnisvg-8b", entry)
     assert weight["present"] is present
@@ -77,7 +78,7 @@ SHARDS = [f"Qwen2.5-VL-3B-Instruct/model-0000{number}-of-00002.safetensors" for 
     ],
 )
 def test_doctor_wants_all_shards(listed, present):
-    entry = _read_catalogue(_CATALOGUE)["qwen2.5-vl-3b"]
+    entry = read_catalogue(CATALOGUE)["qwen2.5-vl-3b"]
     with listing({"LLM": listed}) as client:
         assert _weight(client, "qwen2.5-vl-3b", entry)["present"] is present
 

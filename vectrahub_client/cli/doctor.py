@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from .._catalogue import size_text
 from .._discover import connect
 from ..doctor import examine
 from .screen import Screen
@@ -37,22 +38,18 @@ def as_text(report: Mapping[str, Any]) -> str:
     lines = [
         f"server   {server['url']}",
         f"versions ComfyUI {server['comfyui']}, Python {server['python']}, PyTorch {server['pytorch']}",
-        f"memory   {_size(server['ram_free'])} free of {_size(server['ram_total'])}",
+        f"memory   {size_text(server['ram_free'])} free of {size_text(server['ram_total'])}",
     ]
     for device in report["devices"]:
-        lines.append(f"device   {device['name']}: {_size(device['vram_free'])} free of {_size(device['vram_total'])}")
+        lines.append(
+            f"device   {device['name']}: {size_text(device['vram_free'])} free of {size_text(device['vram_total'])}"
+        )
     lines.append(f"nodes    {len(report['nodes'])} of this pack: {', '.join(report['nodes']) or 'none'}")
     if report["missing_nodes"]:
         lines.append(f"missing  {', '.join(report['missing_nodes'])}")
     for weight in report["weights"]:
-        state = "present" if weight["present"] else f"absent ({_size(weight['size'])}, {weight['licence']})"
+        state = "present" if weight["present"] else f"absent ({size_text(weight['size'])}, {weight['licence']})"
         lines.append(f"weights  {weight['key']}: {state}; {weight['purpose']}")
     lines += [f"note     {advice}" for advice in report["advice"]]
     lines.append("ready" if report["usable"] else "not ready")
     return "\n".join(lines)
-
-
-def _size(count: object) -> str:
-    if not isinstance(count, (int, float)) or not count:
-        return "?"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

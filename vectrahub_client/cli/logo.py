@@ -5,15 +5,22 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .._discover import connect
-from .._workflow import set_value, split_assignment
-from ..errors import UsageError
-from ..logo import BACKGROUNDS, STEM, LogoRequest, download_logo, logo_graph, seed_of
-from .report import write_report
+from .._paths import check_folder
+from .._values import LARGEST_SEED
+from .._workflow import Graph, find_node, set_value, split_assignment
+from ..client import Client
+from ..errors import UsageError, WorkflowError
+from ..logo import BACKGROUNDS, SAMPLE, SHIPPED, STEM, LogoRequest, download_logo, logo_graph, seed_of
+from ..vectorize import shipped_workflow
+from .each import Made, run_each
+from .report import Report
 from .screen import Screen
+
+MOST_LOGOS = 1000
 
 
 def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -23,13 +30,16 @@ def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         "Makes a logo from words: a PNG with a transparent ground for each size (logo-256.png ...) and, with --svg, "
         "logo.svg. With --count N these are N logos, logo-1-256.png and so on, each with the next seed. An existing "
         "file is replaced once its successors are whole. What is not given stays as in the workflow, the seed too: "
-        "the same command gives the same logo."
+        "the same command gives the same logo. One that fails does not stop the others; the exit code is then that of "
+        "the first failure."
     )
     command.add_argument("prompt", metavar="PROMPT", help="what the logo shows, 3 to 500 characters")
     command.add_argument("--out", "-o", type=Path, default=Path(), metavar="DIR", help="where the files go (here)")
     command.add_argument("--sizes", metavar="PX,...", help="sides of the pictures, 8 to 4096 (256,512,1024)")
     command.add_argument("--svg", action="store_true", help="an SVG too")
-    command.add_argument("--count", type=int, default=1, metavar="N", help="so many different logos (1)")
+    command.add_argument(
+        "--count", type=int, default=1, metavar="N", help=f"so many different logos, to {MOST_LOGOS} (1)"
+    )
     words = command.add_argument_group("words")
     words.add_argument("--name", metavar="TEXT", help="of the business, to be written in the logo")
     words.add_argument("--style", metavar="NAME", help="a style of the node Logo Prompt (minimal)")
@@ -51,28 +61,21 @@ def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def call(options: argparse.Namespace, screen: Screen) -> int:
     """Make them all; 0, or a ClientError."""
     request = _request(options)
-    settings = [split_assignment(text, "--set") for text in options.set]
     wanted = _wanted(request, options)
-    if options.out.exists() and not options.out.is_dir():
-        raise UsageError(f"--out {options.out} is not a folder")
-    reports: dict[str, object] = {}
-    try:
-        with connect(options.server, say=screen.say) as client:
-            for stem, one in wanted:
-                graph = logo_graph(options.prompt, one, options.workflow, client.schema)
-                for name, text in settings:
-                    set_value(graph, name, text, client.schema)
-                result = client.run(
-                    graph, on_event=lambda event, job=stem: screen.event(event, job), timeout=options.timeout
-                )
-                reports[stem] = result.reports
-                files = [str(path) for path in download_logo(client, result, options.out, one, stem)]
-                seconds = round(result.seconds, 3)
-                screen.result("\n".join(files), logo=stem, files=files, seconds=seconds, reports=result.reports)
-    finally:
-        if options.report:
-            write_report(options.report, reports)
-    return 0
+    check_folder(options.out)
+    report = Report(options.report, [options.workflow or shipped_workflow(SHIPPED)], screen)
+
+    def one(client: Client, stem: str, request: LogoRequest) -> Made:
+        graph = logo_graph(options.prompt, request, options.workflow, client.schema)
+        for name, text in _settings(options):
+            set_value(graph, name, text, client.schema)
+        result = client.run(graph, on_event=lambda event: screen.event(event, stem), timeout=options.timeout)
+        written = download_logo(client, result, options.out, request, stem)
+        files = [str(path) for path in written]
+        return Made(result, written, {"logo": stem, "files": files, "seed": _known_seed(graph)})
+
+    jobs = [(stem, partial(one, stem=stem, request=request)) for stem, request in wanted]
+    return run_each(jobs, options.server, report, screen)
 
 
 def _request(options: argparse.Namespace) -> LogoRequest:
@@ -82,13 +85,37 @@ def _request(options: argparse.Namespace) -> LogoRequest:
 
 def _wanted(request: LogoRequest, options: argparse.Namespace) -> list[tuple[str, LogoRequest]]:
     """(name, request) of each logo. What is wrong with any is known here, before a server is started."""
-    if options.count < 1:
-        raise UsageError(f"--count is 1 or more; {options.count} is less")
+    count = options.count
+    if not 1 <= count <= MOST_LOGOS:
+        raise UsageError(f"--count is 1 to {MOST_LOGOS}; {count} is outside")
+    settings = _settings(options)
     graph = logo_graph(options.prompt, request, options.workflow)
-    if options.count == 1:
+    if count == 1:
         return [(STEM, request)]
+    for name, _ in settings:
+        if _is_seed(graph, name):
+            raise UsageError(f"with --count the seed is set by --seed, not by --set {name}")
     first = seed_of(graph)
-    return [(f"{STEM}-{n + 1}", replace(request, seed=first + n)) for n in range(options.count)]
+    if first + count - 1 > LARGEST_SEED:
+        raise UsageError(f"the seed {first} leaves no {count} seeds to {LARGEST_SEED}")
+    return [(f"{STEM}-{n + 1}", replace(request, seed=first + n)) for n in range(count)]
+
+
+def _settings(options: argparse.Namespace) -> list[tuple[str, str]]:
+    return [split_assignment(text, "--set") for text in options.set]
+
+
+def _known_seed(graph: Graph) -> int | None:
+    try:
+        return seed_of(graph)
+    except WorkflowError:  # a workflow of somebody's own may sample elsewhere
+        return None
+
+
+def _is_seed(graph: Graph, name: str) -> bool:
+    """Whether --set NAME means the seed of Sample, whose seed is a number."""
+    title, dot, key = name.rpartition(".")
+    return key == "seed" and (not dot or find_node(graph, title) == find_node(graph, SAMPLE))
 
 
 def _sizes(text: str | None) -> tuple[int, ...] | None:

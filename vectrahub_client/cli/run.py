@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .._discover import connect
+from .._paths import check_folder, check_input
 from .._workflow import read_workflow, set_image, set_value, split_assignment
-from ..errors import UsageError
-from .report import write_report
+from ..client import Client
+from .each import Made, run_each
+from .report import Report
 from .screen import Screen
 
 
@@ -42,21 +43,18 @@ def call(options: argparse.Namespace, screen: Screen) -> int:
     images = [split_assignment(text, "--image") for text in options.image]
     settings = [split_assignment(text, "--set") for text in options.set]
     for _, path in images:
-        if not Path(path).is_file():
-            raise UsageError(f"there is no file {path}")
-    if options.out.exists() and not options.out.is_dir():
-        raise UsageError(f"--out {options.out} is not a folder")
-    with connect(options.server, say=screen.say) as client:
+        check_input(Path(path))
+    check_folder(options.out)
+    report = Report(options.report, [options.workflow, *(Path(path) for _, path in images)], screen)
+    job = options.workflow.stem
+
+    def one(client: Client) -> Made:
         for name, text in settings:
             set_value(graph, name, text, client.schema)
         for name, path in images:
             set_image(graph, name, client.upload(Path(path)), client.schema)
-        job = options.workflow.stem
         result = client.run(graph, on_event=lambda event: screen.event(event, job), timeout=options.timeout)
         written = client.download_all(result, options.out)
-    if options.report:
-        write_report(options.report, {job: result.reports})
-    files = [str(path) for path in written]
-    text = "\n".join(files) if files else "done; the workflow saved no file"
-    screen.result(text, files=files, seconds=round(result.seconds, 3), reports=result.reports)
-    return 0
+        return Made(result, written, {"files": [str(path) for path in written]})
+
+    return run_each([(job, one)], options.server, report, screen)

@@ -75,7 +75,8 @@ class Screen:
         if self.as_json:
             self._line({"event": "error", **error.as_dict(), "exit_code": error.exit_code, "job": name})
         else:
-            self._print(f"error: {name}: {error}" if name else f"error: {error}", sys.stderr)
+            named = name and name not in str(error)  # a file is often named by its error
+            self._print(f"error: {name}: {error}" if named else f"error: {error}", sys.stderr)
 
     def _show(self, text: str, share: float | None) -> None:
         if self._bar is None:

@@ -6,10 +6,21 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .._discover import connect
 from .._workflow import set_value, split_assignment
-from ..tryon import MODES, RESOLUTIONS, TryOnFiles, TryOnRequest, download_tryon, tryon_graph, uploaded_graph
-from .report import write_report
+from ..client import Client
+from ..tryon import (
+    MODES,
+    RESOLUTIONS,
+    SHIPPED,
+    TryOnFiles,
+    TryOnRequest,
+    download_tryon,
+    tryon_graph,
+    uploaded_graph,
+)
+from ..vectorize import shipped_workflow
+from .each import Made, run_each
+from .report import Report
 from .screen import Screen
 
 
@@ -55,15 +66,15 @@ def call(options: argparse.Namespace, screen: Screen) -> int:
     files = TryOnFiles(**{name: given[name] for name in TryOnFiles.__dataclass_fields__})
     # A wrong workflow is known before a server is started.
     tryon_graph(request, "", "", "" if files.mask else None, files.comparison is not None, options.workflow)
-    job = options.person.name
-    with connect(options.server, say=screen.say) as client:
+    taken = [options.workflow or shipped_workflow(SHIPPED), *files.inputs, *files.results]
+
+    def one(client: Client) -> Made:
         graph = uploaded_graph(client, files, request, options.workflow)
         for name, text in settings:
             set_value(graph, name, text, client.schema)
+        job = files.person.name
         result = client.run(graph, on_event=lambda event: screen.event(event, job), timeout=options.timeout)
-        written = [str(path) for path in download_tryon(client, result, files)]
-    if options.report:
-        write_report(options.report, {str(options.person): result.reports})
-    seconds = round(result.seconds, 3)
-    screen.result("\n".join(written), files=written, seconds=seconds, reports=result.reports)
-    return 0
+        written = download_tryon(client, result, files)
+        return Made(result, written, {"files": [str(path) for path in written]})
+
+    return run_each([(str(files.person), one)], options.server, Report(options.report, taken, screen), screen)

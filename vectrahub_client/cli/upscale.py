@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .._outputs import JobResult
 from .._workflow import set_value, split_assignment
 from ..client import Client
 from ..errors import UsageError
-from ..upscale import SCALES, SHIPPED, UpscaleRequest, download_upscaled, upscale_graph
-from .each import plan, run_each
+from ..upscale import SCALES, SHIPPED, UpscaleRequest, download_upscaled, upscale_graph, upscale_workflow
+from .each import Made, plan, run_each
+from .report import Report
 from .screen import Screen
 
 
@@ -83,16 +84,19 @@ def call(options: argparse.Namespace, screen: Screen) -> int:
     settings = [split_assignment(text, "--set") for text in options.set]
     upscale_graph(request, "", options.workflow)  # a wrong workflow is known before a server is started
     targets = plan(options.images, options.out, ".png")
+    taken = [upscale_workflow(options.workflow), *(path for pair in targets for path in pair)]
+    report = Report(options.report, [*taken, *([options.plan] if options.plan else [])], screen)
 
-    def one(client: Client, image: Path, target: Path) -> JobResult:
+    def one(client: Client, image: Path, target: Path) -> Made:
         graph = upscale_graph(request, client.upload(image), options.workflow, client.schema)
         for name, text in settings:
             set_value(graph, name, text, client.schema)
         result = client.run(graph, on_event=lambda event: screen.event(event, image.name), timeout=options.timeout)
         download_upscaled(client, result, target)
-        return result
+        return Made(result, [target], {"image": str(image), "file": str(target)})
 
-    return run_each(targets, one, options.server, options.report, screen)
+    jobs = [(str(image), partial(one, image=image, target=target)) for image, target in targets]
+    return run_each(jobs, options.server, report, screen)
 
 
 def _request(options: argparse.Namespace) -> UpscaleRequest:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .._outputs import JobResult
+from .._fetch import saved_by
 from ..client import Client
-from ..errors import OutputError
-from ..vectorize import MOST_COLORS, ROUTES, SAVE, VectorizeRequest, vectorize_graph
-from .each import plan, run_each
+from ..vectorize import MOST_COLORS, ROUTES, SAVE, VectorizeRequest, shipped_workflow, vectorize_graph
+from .each import Made, plan, run_each
+from .report import Report
 from .screen import Screen
 
 
@@ -45,14 +46,13 @@ def call(options: argparse.Namespace, screen: Screen) -> int:
     request = VectorizeRequest(options.route, options.colors, options.palette, options.draft)
     vectorize_graph(request, "", options.workflow)  # a wrong workflow is known before a server is started
     targets = plan(options.images, options.out, ".svg")
+    taken = [options.workflow or shipped_workflow(), *(path for pair in targets for path in pair)]
 
-    def one(client: Client, image: Path, target: Path) -> JobResult:
+    def one(client: Client, image: Path, target: Path) -> Made:
         graph = vectorize_graph(request, client.upload(image), options.workflow)
         result = client.run(graph, on_event=lambda event: screen.event(event, image.name), timeout=options.timeout)
-        drawings = [file for file in result.files if file.title == SAVE and file.filename.lower().endswith(".svg")]
-        if not drawings:
-            raise OutputError(f"the workflow ended, but its node {SAVE!r} saved no SVG")
-        client.download(drawings[0], target, replace=True)
-        return result
+        client.download(saved_by(result, SAVE, ".svg")[0], target, replace=True)
+        return Made(result, [target], {"image": str(image), "file": str(target)})
 
-    return run_each(targets, one, options.server, options.report, screen)
+    jobs = [(str(image), partial(one, image=image, target=target)) for image, target in targets]
+    return run_each(jobs, options.server, Report(options.report, taken, screen), screen)
