@@ -158,7 +158,7 @@ def test_too_much_is_refused_before_anything_is_generated(host: RunningHost) -> 
         "3": core("PreviewAny", source=["2", 0]),
     }
     error = run(host, body).error
-    assert "133.9 million pixels" in error and "128 million" in error and "Fewer or smaller sizes" in error
+    assert "134.0 million pixels" in error and "128 million" in error and "Fewer or smaller sizes" in error
 
 
 # LogoPrompt
