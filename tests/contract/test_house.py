@@ -113,3 +113,9 @@ def _lines(path: Path) -> int:
 def test_sources_hold_no_character_that_windows_tools_refuse() -> None:
     for path in sources(*PACK, "vectrahub_client"):
         path.read_text(encoding="utf-8").encode("cp1252")
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by their names alone, and then takes one for the other."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -44,7 +44,7 @@ def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     words.add_argument("--name", metavar="TEXT", help="of the business, to be written in the logo")
     words.add_argument("--style", metavar="NAME", help="a style of the node Logo Prompt (minimal)")
     words.add_argument("--type", dest="logo_type", metavar="NAME", help="auto, icon, wordmark, lettermark ... (auto)")
-    words.add_argument("--colors", metavar="TEXT", help='colours in words: "navy and warm orange"')
+    words.add_argument("--colors", metavar="TEXT", help='words, codes or both: "#0A84FF, warm orange"')
     command.add_argument("--background", choices=BACKGROUNDS, help="which ground becomes transparent (outside)")
     command.add_argument("--checkpoint", metavar="NAME", help="the diffusion model; without folder and suffix")
     command.add_argument("--seed", type=int, metavar="N")
@@ -53,7 +53,11 @@ def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     command.add_argument("--report", type=Path, metavar="FILE.json", help="keep every stage's report")
     command.add_argument("--workflow", type=Path, metavar="FILE.json", help="instead of the shipped workflow")
     command.add_argument(
-        *("--set", "-s"), action="append", default=[], metavar="NAME=VALUE", help='any other knob: "Ground.tolerance=8"'
+        *("--set", "-s"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help='any other knob: "Ground.tolerance=0.05"',
     )
     command.set_defaults(call=call)
 
