@@ -35,8 +35,9 @@ class LogoRequest:
     """What a caller may choose beside the prompt; None is the workflow's own value.
 
     `sizes`: sides in px. `svg`: an SVG too. `name`: of the business, for the words of the logo. `style`, `logo_type`:
-    choices of the node Prompt. `colors`: words, hex codes or both. `background`: which ground becomes transparent, one of BACKGROUNDS.
-    `checkpoint`: the file of the diffusion model, without folder and suffix where that is unambiguous.
+    choices of the node Prompt. `colors`: words, hex codes or both. `background`: which ground becomes transparent,
+    one of BACKGROUNDS. `checkpoint`: the file of the diffusion model, without folder and suffix where that is
+    unambiguous.
     """
 
     sizes: tuple[int, ...] | None = None
