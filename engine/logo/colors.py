@@ -106,8 +106,12 @@ def _named_colors() -> tuple[tuple[str, ...], np.ndarray]:
         for name in ImageColor.colormap
         if name not in _MISLEADING and _spaced(name).replace(" ", "") == name and _spaced(name).split()[-1] in _BASIC
     ]
-    codes = tuple(str(ImageColor.colormap[name]).upper() for name in names)
+    codes = tuple(_code(name) for name in names)
     return tuple(_spaced(name) for name in names), srgb_to_lab(hex_to_rgb(codes))
+
+
+def _code(name: str) -> str:
+    return f"#{bytes(ImageColor.getrgb(name)[:3]).hex().upper()}"  # its map holds codes, and numbers once asked for
 
 
 def _spaced(name: str) -> str:
@@ -134,4 +138,4 @@ def _codes(color: str) -> list[str]:
     words = color.lower().split()
     joined = "".join(words).replace("grey", "gray")
     found = joined if joined in names else words[-1] if words and words[-1] in names else ""
-    return [str(ImageColor.colormap[found]).upper()] if found else []
+    return [_code(found)] if found else []
