@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,7 +164,7 @@ def test_cancel_works_inside_a_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     for index, layer in enumerate(module.children()):
         layer.register_forward_hook(lambda *_unused, at=index: ran.append(at))
     clock = iter(range(1000))
-    monkeypatch.setattr("vectrahub.engine.networks.cancel.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("vectrahub.engine.networks.cancel.time", SimpleNamespace(monotonic=lambda: next(clock)))
 
     def cancel(_fraction: float) -> None:
         if len(ran) == 2:

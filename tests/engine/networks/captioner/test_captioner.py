@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -243,7 +244,7 @@ def test_a_cancel_is_heard_between_the_layers(
 ) -> None:
     """Reading the pictures takes seconds on a CPU: it asks as often as the clock moves on."""
     clock = iter(range(100_000))
-    monkeypatch.setattr("vectrahub.engine.networks.cancel.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("vectrahub.engine.networks.cancel.time", SimpleNamespace(monotonic=lambda: next(clock)))
     shares: list[float] = []
     caption(speaker(network, folder), some[:2], Wish(max_tokens=8), shares.append)
     assert sum(share == 0 for share in shares) > 30, "before its first token"

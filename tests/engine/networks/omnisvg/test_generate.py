@@ -6,6 +6,7 @@ import importlib
 import inspect
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -271,7 +272,7 @@ def test_cancel_leaves_the_reading_of_the_prompt(
 ) -> None:
     """With a clock by which every layer takes a second; the third look at the clock cancels."""
     clock, shares, ran = itertools.count(), [], []
-    monkeypatch.setattr("vectrahub.engine.networks.cancel.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("vectrahub.engine.networks.cancel.time", SimpleNamespace(monotonic=lambda: next(clock)))
 
     def progress(share: float) -> None:
         shares.append(share)
@@ -293,7 +294,7 @@ def test_cancel_leaves_a_token_between_layers(
     network: OmniSVG, prompt: Prompt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, ran = itertools.count(), []
-    monkeypatch.setattr("vectrahub.engine.networks.cancel.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("vectrahub.engine.networks.cancel.time", SimpleNamespace(monotonic=lambda: next(clock)))
     attention = Step._attention
 
     def counted(self: Step, *rest: Any) -> torch.Tensor:
