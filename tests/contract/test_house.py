@@ -119,3 +119,11 @@ def test_no_two_test_files_have_one_name() -> None:
     """pytest imports them by their names alone, and then takes one for the other."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_nobody_imports_the_conftest_that_loads_the_pack() -> None:
+    """It would load the pack a second time, and what a test patches would be the other one's."""
+    wrong = [
+        path.name for path in (ROOT / "tests").rglob("*.py") for _, name in imports(path) if "tests.conftest" in name
+    ]
+    assert not wrong

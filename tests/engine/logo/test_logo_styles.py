@@ -9,7 +9,7 @@ import pytest
 
 from vectrahub.engine.errors import BadInput
 from vectrahub.engine.logo.styles import DEFAULT_STYLE, MAX_FILE, shipped_styles, style_named, styles_with
-from vectrahub.tests.conftest import ROOT
+from vectrahub.tests.host_fixture import ROOT
 
 PAGES = (ROOT / "docs" / "logo.md", ROOT / "js" / "docs" / "VectraHub_LogoPrompt.md")
 
