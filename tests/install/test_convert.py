@@ -325,7 +325,7 @@ def test_a_damaged_folder_entry_is_named(pack, models, binary):
     with offer(pack, binary):
         text = (pack.root / "models.toml").read_text()
         for old, new, said in (
-            ("about = 5, ", "", "a file of entry tiny lacks or adds ['about']"),
+            ("about = 5, ", "", "a file of entry tiny lacks or adds ['size']"),
             (
                 'convert = "pytorch_model.bin"',
                 'convert = "other.bin"',
