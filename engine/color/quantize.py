@@ -5,16 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import deltaE_ciede2000
 
 from ..progress import Progress, part, silent
 from ..raster.alpha import bleed_colors, resize_alpha
 from ..raster.gradients import has_gradients
 from .estimate import estimate_colors
+from .nearest import nearest_by_eye
+from .obey import is_shaded, obey_labels
 from .palette import Palette, PaletteRequest, Remap
 from .snap import snap_labels
-from .source import read_source
+from .source import Source, read_source
 from .spaces import hex_to_rgb, rgb_to_hex, srgb_to_lab
+from .specks import NOTHING, absorb_specks
 
 TRANSPARENT = "transparent"
 
@@ -28,6 +30,7 @@ class Snapped:
     """rgb: (H, W, 3). alpha: (H, W) in a few levels, None = opaque. background: '#RRGGBB' or 'transparent'.
 
     compressed: whether the source showed compression noise. unused: asked-for colours that no pixel has.
+    specks: how many patches were given to the colour around them.
     """
 
     rgb: NDArray[np.uint8]
@@ -37,6 +40,7 @@ class Snapped:
     gradients: bool
     compressed: bool
     unused: tuple[str, ...]
+    specks: int
 
 
 def quantize(
@@ -46,12 +50,17 @@ def quantize(
     request: PaletteRequest,
     cleanup: float = -1.0,
     progress: Progress = silent,
+    specks: float = 0.0,
 ) -> Snapped:
     """Snap an image (H, W, 3) with alpha (H, W) 0..1 to a palette.
 
+    With fixed colours flat art is snapped to its own colours, each of which becomes the fixed one that looks most like
+    it; a shaded picture is decided pixel by pixel (`obey`).
+
     reference: the picture before it was upscaled (h, w, 3), where colours are read; None = the image itself, which
     is read too where it was shrunk: it has every colour and less to look at.
-    cleanup: median window in pixels of the reference, 0..4; -1 = by need.
+    cleanup: median window in pixels of the reference, 0..4; -1 = by need. specks: percent of the image, 0..100; patches
+    of one colour (8 neighbours) below it take the commonest colour around them.
     """
     original = image if reference is None or reference.size > image.size else reference
     height, width = original.shape[:2]
@@ -60,22 +69,28 @@ def quantize(
     source = read_source(original)
     visible = None if small_alpha is None else np.asarray(small_alpha >= _FAINT)
     progress(0.1)
-    colors = estimate_colors(source, visible, request.count, part(progress, 0.1, 0.25))
+    gradients = has_gradients(original)
+    progress(0.12)
+    by_pixel = bool(request.fixed) and is_shaded(source, gradients)
+    if by_pixel:
+        colors = _wanted(source, visible, request, part(progress, 0.12, 0.25))
+    else:
+        colors = estimate_colors(source, visible, request.count, part(progress, 0.12, 0.25))
     table, transparent = _targets(colors, request)
     progress(0.25)
     if cleanup < 0:
         cleanup = _COMPRESSED_CLEANUP if source.compressed else 0.0
     window = round(cleanup * image.shape[1] / width)
-    labels = snap_labels(image, source, colors, window, part(progress, 0.25, 0.8))
-    levels = _snap_alpha(alpha, small_alpha, part(progress, 0.8, 0.95))
+    snap = obey_labels if by_pixel else snap_labels
+    labels = snap(image, source, colors, window, part(progress, 0.25, 0.7))
+    levels = _snap_alpha(alpha, small_alpha, part(progress, 0.7, 0.8))
     if transparent.any():
         levels = np.where(transparent[labels], np.float32(0), np.float32(1) if levels is None else levels)
+    labels, removed = _without_specks(labels, levels, table, specks, part(progress, 0.8, 0.95))
     progress(0.95)
     shown = np.bincount(labels.reshape(-1) if levels is None else labels[levels > 0], minlength=len(colors))
     source_height, source_width = (image if reference is None else reference).shape[:2]
     palette = Palette(_by_area(table, shown), source_width, source_height)
-    progress(0.97)
-    gradients = has_gradients(original)
     progress(1.0)
     return Snapped(
         table[labels],
@@ -85,7 +100,39 @@ def quantize(
         gradients,
         source.compressed,
         tuple(color for color in request.fixed if color not in palette.colors),
+        removed,
     )
+
+
+def _wanted(
+    source: Source, visible: NDArray[np.bool_] | None, request: PaletteRequest, progress: Progress
+) -> NDArray[np.uint8]:
+    """The fixed colours; where fewer are asked for, those that most of the picture looks like."""
+    wanted = hex_to_rgb(request.fixed)
+    if not 0 < request.count < len(wanted):
+        return wanted
+    label = nearest_by_eye(source.rgb, wanted, progress)
+    area = np.bincount(label.reshape(-1) if visible is None else label[visible], minlength=len(wanted))
+    return wanted[np.sort(np.argsort(-area, kind="stable")[: request.count])]
+
+
+def _without_specks(
+    labels: NDArray[np.uint8],
+    levels: NDArray[np.float32] | None,
+    table: NDArray[np.uint8],
+    percent: float,
+    progress: Progress,
+) -> tuple[NDArray[np.uint8], int]:
+    """The labels without patches of one colour below the limit, and how many there were. Labels of one colour join."""
+    least = percent / 100 * labels.size
+    if least <= 1:
+        return labels, 0
+    alike = (table[:, None] == table[None]).all(axis=2).argmax(axis=1).astype(np.uint8)[labels]
+    if levels is None:
+        return absorb_specks(alike, least, progress)
+    hidden = levels == 0
+    found, removed = absorb_specks(np.where(hidden, np.uint8(NOTHING), alike), least, progress)
+    return np.where(hidden, alike, found), removed
 
 
 def _targets(colors: NDArray[np.uint8], request: PaletteRequest) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -93,8 +140,7 @@ def _targets(colors: NDArray[np.uint8], request: PaletteRequest) -> tuple[NDArra
     table = colors.copy()
     if request.fixed:
         wanted = hex_to_rgb(request.fixed)
-        lab, other = srgb_to_lab(colors).astype(np.float64) * 100, srgb_to_lab(wanted).astype(np.float64) * 100
-        table = wanted[np.asarray(deltaE_ciede2000(lab[:, None], other[None])).argmin(axis=1)]
+        table = wanted[nearest_by_eye(colors, wanted)]
     transparent = np.zeros(len(table), bool)
     for remap in request.remaps:
         hit = _within(table, remap)
