@@ -31,6 +31,7 @@ SNAP_FILL = 10.0  # CIEDE2000 within which a fill or stroke takes a palette colo
 SNAP_STOP = 3.0  # a gradient's stops are often between palette colours, and stay there
 _DETAIL = 512  # px; see `automatic_decimals`
 _LOOK = 256  # px of the longest side when the border is looked at
+_OWN = frozenset({"opacity", "vector-effect"})  # not inherited: on a group they would say something else
 _HEAD = 'xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
 
 
@@ -73,10 +74,10 @@ def finish(
     width, height = size or (view.width, view.height)
     digits = automatic_decimals(width, height) if decimals < 0 else decimals
     snap = Snapper(palette)
-    matrix = _onto(view, width, height)
+    matrix = onto(view, width, height)
     flattener = Flattener(safe.root, view, matrix, snap)
     try:
-        items = _rounded(flattener.painted(safe.root), digits)
+        items = rounded(flattener.painted(safe.root), digits)
     except NotFlat:
         return _structured(safe.root, view, width, height, Snapper(palette), dict(safe.removed))
     grid = Grid(width, height)
@@ -147,7 +148,8 @@ def write(
     for color, items in groups:
         seen[color] = seen.get(color, 0) + 1
         label = quoteattr(color if seen[color] == 1 else f"{color}-{seen[color]}")
-        shared = [pair for pair in items[0].paint if all(pair in item.paint for item in items)]
+        common = [pair for pair in items[0].paint if all(pair in item.paint for item in items)]
+        shared = [pair for pair in common if pair[0] not in _OWN]
         head = f'<g id={label} inkscape:groupmode="layer" inkscape:label={label}'
         lines.append(head + _paint(shared, names) + ">")
         lines += [_shape(item, [pair for pair in item.paint if pair not in shared], names, digits) for item in items]
@@ -167,16 +169,18 @@ def _paint(pairs: Iterable[tuple[str, str]], names: dict[str, str]) -> str:
     return "".join(f' {name}="{names.get(value, value)}"' for name, value in pairs)
 
 
-def _onto(view: Viewport, width: float, height: float) -> Matrix:
+def onto(view: Viewport, width: float, height: float) -> Matrix:
+    """From the root's user units into a canvas of `width` x `height`."""
     a, _, _, d, e, f = view.matrix
     sx, sy = width / view.width, height / view.height
     matrix = (a * sx, 0.0, 0.0, d * sy, e * sx, f * sy)
     return (1.0, 0.0, 0.0, 1.0, 0.0, 0.0) if np.allclose(matrix, (1, 0, 0, 1, 0, 0), atol=1e-12) else matrix
 
 
-def _rounded(items: Iterable[Painted], digits: int) -> list[Painted]:
-    rounded = (_on_grid(item, digits) for item in items)
-    return [item for item in rounded if item.contours]
+def rounded(items: Iterable[Painted], digits: int) -> list[Painted]:
+    """The shapes on the grid of `digits` digits, without those of which nothing is left."""
+    on_grid = (_on_grid(item, digits) for item in items)
+    return [item for item in on_grid if item.contours]
 
 
 def _on_grid(item: Painted, digits: int) -> Painted:

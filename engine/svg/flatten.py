@@ -14,6 +14,8 @@ from .primitives import primitive_numbers, shape_path
 from .safe import BASIC_SHAPES, CUTTERS, DRAWN, GRADIENTS
 from .viewport import Box, Viewport, length
 
+# Groups that keep their name when a drawing is flattened; only lines without a fill belong to one.
+LAYERS = frozenset({"centrelines"})
 _STROKE_STYLE = ("stroke-linecap", "stroke-linejoin", "stroke-miterlimit")
 _KEPT = ("paint-order", "shape-rendering")
 _DEFAULTS = {
@@ -31,12 +33,14 @@ class Painted:
 
     contours: its geometry in final coordinates. paint: attributes in a fixed order; 'fill' is always there:
     '#RRGGBB', 'none' or 'url(#id)'. tag, numbers: a circle, ellipse or rect that stayed one, else 'path'.
+    layer: the group of LAYERS that it stood in, or ''.
     """
 
     contours: tuple[Contour, ...]
     paint: tuple[tuple[str, str], ...]
     tag: str = "path"
     numbers: tuple[tuple[str, float], ...] = ()
+    layer: str = ""
 
     def get(self, name: str, default: str = "") -> str:
         """One attribute of the paint."""
@@ -61,10 +65,10 @@ class Flattener:
     def painted(self, root: Element) -> list[Painted]:
         """Shapes from bottom to top. Raises NotFlat."""
         for child in root:
-            self._walk(child, self._matrix, inherited_paint(root, {}), 1.0)
+            self._walk(child, self._matrix, inherited_paint(root, {}), 1.0, "")
         return self._items
 
-    def _walk(self, element: Element, matrix: Matrix, paint: dict[str, str], opacity: float) -> None:
+    def _walk(self, element: Element, matrix: Matrix, paint: dict[str, str], opacity: float, layer: str) -> None:
         if element.tag == "defs" or element.tag in GRADIENTS or element.tag in CUTTERS:
             return
         if element.attrib.get("display") == "none":
@@ -75,12 +79,13 @@ class Flattener:
         self._check_cutters(element, matrix)
         paint = inherited_paint(element, paint)
         if element.tag in DRAWN:
-            self._draw(element, matrix, paint, opacity * own)
+            self._draw(element, matrix, paint, opacity * own, layer)
             return
         if own < 1 and sum(1 for inner in element.iter() if inner.tag in DRAWN) > 1:
             raise NotFlat
+        name = element.attrib.get("id", "")
         for child in element:
-            self._walk(child, matrix, paint, opacity * own)
+            self._walk(child, matrix, paint, opacity * own, name if name in LAYERS else layer)
 
     def _check_cutters(self, element: Element, matrix: Matrix) -> None:
         if element.attrib.get("mask", "none") != "none":
@@ -109,7 +114,7 @@ class Flattener:
         right, bottom = apply(self._matrix, x + width, y + height)
         return (left, top, right, bottom)
 
-    def _draw(self, element: Element, matrix: Matrix, paint: dict[str, str], opacity: float) -> None:
+    def _draw(self, element: Element, matrix: Matrix, paint: dict[str, str], opacity: float, layer: str) -> None:
         if paint.get("visibility", "visible") != "visible":
             return
         local = tuple(read_contours(shape_path(element, self._box)))
@@ -119,7 +124,8 @@ class Flattener:
             return
         kind = primitive_numbers(element, matrix, self._box) if element.tag in BASIC_SHAPES else None
         tag, numbers = kind or ("path", ())
-        self._items.append(Painted(contours, tuple(attributes.items()), tag, numbers))
+        layer = layer if attributes["fill"] == "none" else ""
+        self._items.append(Painted(contours, tuple(attributes.items()), tag, numbers, layer))
 
     def _paint(
         self, element: Element, paint: dict[str, str], opacity: float, matrix: Matrix, box: Bounds | None
@@ -128,7 +134,8 @@ class Flattener:
         stroke, stroke_share = self._color(paint.get("stroke", "none"), paint, matrix, box)
         fill_share *= share(paint.get("fill-opacity"))
         stroke_share *= share(paint.get("stroke-opacity"))
-        scale = 1.0 if element.attrib.get("vector-effect") == "non-scaling-stroke" else scale_of(matrix)
+        steady = element.attrib.get("vector-effect") == "non-scaling-stroke"
+        scale = 1.0 if steady else scale_of(matrix)
         width = length(paint.get("stroke-width"), 1.0) * scale
         if stroke == "none" or width <= 0 or stroke_share <= 0:
             stroke = "none"
@@ -146,6 +153,8 @@ class Flattener:
             out["fill-rule"] = "evenodd"
         if stroke != "none":
             out |= self._stroke(paint, stroke, stroke_share, width, scale)
+            if steady:
+                out["vector-effect"] = "non-scaling-stroke"
         if together:
             out["opacity"] = text_of(opacity, 3)
         return out | {name: paint[name] for name in _KEPT if paint.get(name, _DEFAULTS[name]) != _DEFAULTS[name]}

@@ -12,7 +12,9 @@ MAX_SHAPES = 3000  # above it only neighbours are grouped: every pair has to be 
 
 
 def color_of(item: Painted) -> str:
-    """The colour that a shape is filed under: its fill's, a line's for open strokes, or 'gradients'."""
+    """What a shape is filed under: its layer, or the colour of its fill, of its line, or 'gradients'."""
+    if item.layer:
+        return item.layer
     fill, stroke = item.get("fill"), item.get("stroke", "none")
     paint, kind = (stroke, "line") if fill == "none" else (fill, "color")
     return "gradients" if paint.startswith("url") else f"{kind}-{paint.lstrip('#').lower()}"

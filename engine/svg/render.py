@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import BadInput, EngineFailure, MissingPart
 from ..progress import Progress, part, silent
+from .non_scaling import fix_widths
 from .safe import parse_svg, serialize
 from .viewport import Box, viewport_of
 
@@ -37,6 +38,7 @@ def render(
         )
     root = parse_svg(svg)
     box = viewport_of(root).box
+    fix_widths(root, (width / box[2], height / box[3]))
     rows = height if b"%" in svg else max(1, _BAND_PIXELS // width)
     bands = []
     for top in range(0, height, rows):
