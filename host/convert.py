@@ -77,7 +77,7 @@ def mask_to_alphas(
     """
     if mask is None:
         return [None] * len(pixels)
-    planes = mask.detach().cpu().float().nan_to_num().clamp(0, 1).reshape(-1, *mask.shape[-2:]).numpy()
+    planes = mask_to_planes(mask)
     if len(planes) not in (1, len(pixels)):
         raise BadInput(
             "The mask batch does not fit the image batch",
@@ -116,6 +116,15 @@ def svg_to_texts(svg: io.SVG.Type) -> list[bytes]:
 def texts_to_svg(texts: Sequence[bytes]) -> io.SVG.Type:
     """One file's bytes per drawing -> SVG socket."""
     return io.SVG.Type([BytesIO(text) for text in texts])
+
+
+def mask_to_planes(mask: torch.Tensor) -> list[Alpha]:
+    """MASK (B, H, W) or (H, W) -> B planes (H, W), 0..1, as they are. Raises BadInput for one without pixels."""
+    if 0 in mask.shape:
+        raise BadInput(
+            "The mask is empty", value=f"shape {tuple(mask.shape)}", limit="1 x 1 and more", remedy="Give one."
+        )
+    return list(mask.detach().cpu().float().nan_to_num().clamp(0, 1).reshape(-1, *mask.shape[-2:]).numpy())
 
 
 def only_photo(name: str, images: torch.Tensor) -> NDArray[np.float32]:

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 
 
 class StageReport:
-    """Collects one entry per image of a batch and measures the stage's time."""
+    """Collects one entry per image of a batch and measures the stage's time.
 
-    def __init__(self, stage: str) -> None:
+    began: time.perf_counter() at its beginning, None = now.
+    """
+
+    def __init__(self, stage: str, began: float | None = None) -> None:
         self._stage = stage
-        self._started = time.perf_counter()
+        self._started = time.perf_counter() if began is None else began
         self._items: list[Mapping[str, object]] = []
 
     def add(self, **figures: object) -> None:

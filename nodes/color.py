@@ -59,6 +59,16 @@ class PaletteSnap(io.ComfyNode):
                 io.Mask.Input(
                     "mask", optional=True, tooltip="The image's mask (1 = transparent), one for all or per image."
                 ),
+                io.Float.Input(
+                    "specks",
+                    default=0.0,
+                    min=0.0,
+                    max=5.0,
+                    step=0.05,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Percent of the image: smaller patches take the commonest colour around. 0 = keep all.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The image in its palette's colours."),
@@ -66,7 +76,9 @@ class PaletteSnap(io.ComfyNode):
                 io.String.Output(display_name="background", tooltip="Colour of the border, '#RRGGBB' or transparent."),
                 io.Boolean.Output(display_name="has_gradients", tooltip="Whether an image has smooth colour ramps."),
                 io.Mask.Output(display_name="mask", tooltip="The mask in few levels of opacity (1 = transparent)."),
-                io.String.Output(display_name="report", tooltip="JSON: palette, background, gradients, time."),
+                io.String.Output(
+                    display_name="report", tooltip="JSON: palette, unused colours, specks, background, gradients, time."
+                ),
             ],
         )
 
@@ -79,6 +91,7 @@ class PaletteSnap(io.ComfyNode):
         cleanup: float = -1.0,
         reference: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
+        specks: float = 0.0,
     ) -> io.NodeOutput:
         report = StageReport("color")
         request = parse_request(palette, colors)
@@ -87,7 +100,7 @@ class PaletteSnap(io.ComfyNode):
         originals = references_for(reference, pixels)
         steps = batch_progress(HostProgress(), len(pixels))
         results = [
-            quantize(rgb, alpha, original, request, cleanup, step)
+            quantize(rgb, alpha, original, request, cleanup, step, specks)
             for rgb, alpha, original, step in zip(pixels, alphas, originals, steps, strict=True)
         ]
         for result in results:
@@ -112,4 +125,5 @@ def _figures(result: Snapped) -> dict[str, object]:
         "has_gradients": result.gradients,
         "compressed": result.compressed,
         "unused": list(result.unused),
+        "specks": result.specks,
     }

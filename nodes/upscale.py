@@ -4,7 +4,7 @@ import torch
 from comfy_api.latest import io
 
 from ..engine.networks.upscaler import TILE, Enlarged, enlarge
-from ..engine.networks.upscaler_choice import AUTO, LANCZOS, Choice, choose_upscaler
+from ..engine.networks.upscaler_choice import ANIME, AUTO, LANCZOS, Choice, choose_upscaler
 from ..host.convert import alphas_to_mask, floats_to_images, images_to_pixels, mask_to_alphas
 from ..host.memory import on_gpu
 from ..host.models import load_upscaler, upscaler_files
@@ -33,11 +33,12 @@ class ESRGAN12MP(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "upscaler",
-                    options=[AUTO, LANCZOS, *upscaler_files()],
+                    options=[AUTO, ANIME, LANCZOS, *upscaler_files()],
                     default=AUTO,
                     tooltip=(
                         "auto: RealESRGAN_x2plus (or another x2 network) if it is in models/upscale_models and there "
-                        "is a GPU, else Lanczos. A network by name also runs on a CPU, where it takes minutes."
+                        "is a GPU, else Lanczos. anime: the same with RealESRGAN_x4plus_anime_6B, for drawings. "
+                        "A network by name also runs on a CPU, where it takes minutes."
                     ),
                 ),
                 io.Float.Input(

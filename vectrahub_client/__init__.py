@@ -25,6 +25,7 @@ from .logo import LogoRequest, logo, logo_graph
 from .tryon import TryOnFiles, TryOnRequest, tryon, tryon_graph
 from .upscale import UpscaleRequest, upscale, upscale_graph
 from .vectorize import VectorizeRequest, vectorize_graph
+from .vehicle import VehicleRequest, vehicle, vehicle_graph
 from .warmup import warm_up
 
 __version__ = "0.1.0"
@@ -51,6 +52,9 @@ __all__ = [
     "TryOnFiles",
     "tryon_graph",
     "tryon",
+    "VehicleRequest",
+    "vehicle_graph",
+    "vehicle",
     "warm_up",
     "examine",
     "PrivateHost",

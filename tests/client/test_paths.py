@@ -77,6 +77,7 @@ COMMANDS: tuple[tuple[list[str], list[str]], ...] = (
     (["logo", "a leaf", "--workflow", "logo.json"], ["logo.json"]),
     (["logo", "a leaf"], [str(shipped_workflow("logo_flux"))]),
     (["tryon", "in.json", "a.png", "-o", "o.png"], ["in.json", str(shipped_workflow("tryon_qwen_edit_2511"))]),
+    (["vehicle", "in.json", "-o", "o.svg", "--png", "p.png"], ["in.json", str(shipped_workflow("vehicle_to_vector"))]),
 )
 
 
@@ -118,6 +119,10 @@ def test_no_report_replaces_what_a_command_reads_or_makes(
         ["tryon", "a.png", "a.png", "-o", "a.png/o.png"],
         ["tryon", "a.png", "a.png", "-o", "o.png", "--seed", "9" * 400],
         ["tryon", "a.png", "empty.png", "-o", "o.png"],
+        ["vehicle", LONG, "-o", "o.svg"],
+        ["vehicle", "a.png", "-o", "a.png/o.svg"],
+        ["vehicle", "a.png", "-o", "o.svg", "--png", LONG],
+        ["vehicle", "a.png", "-o", "o.svg", "--seed", "9" * 400],
         ["warmup", LONG],
         ["warmup", "folder.json"],
     ],

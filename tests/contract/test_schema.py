@@ -7,7 +7,7 @@ from typing import Any
 
 from vectrahub.tests.contract.conftest import HERE, ROOT, Node, keep_in_step
 
-STAGES = {"route", "upscale", "color", "vector", "tiles", "logo", "try-on"}
+STAGES = {"route", "upscale", "color", "vector", "tiles", "logo", "try-on", "vehicle"}
 NUMBERS = {"INT", "FLOAT"}
 
 

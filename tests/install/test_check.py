@@ -16,7 +16,7 @@ FROM_COMFYUI = {
     *("PIL", "aiohttp", "comfy", "comfy_api", "comfy_execution", "comfyui_version", "folder_paths"),
     *("huggingface_hub", "latent_preview"),
 }
-FROM_COMFYUI |= {"nodes", "numpy", "safetensors", "scipy", "server", "spandrel", "tokenizers", "torch", "tqdm"}
+FROM_COMFYUI |= {"nodes", "numpy", "psutil", "safetensors", "scipy", "server", "spandrel", "tokenizers", "torch", "tqdm"}
 FROM_COMFYUI |= {"transformers", "typing_extensions", "yaml"}
 # Named in the error when they are absent; extras of pyproject.toml.
 OPTIONAL = {"cairosvg", "open_clip"}

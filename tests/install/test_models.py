@@ -269,3 +269,20 @@ def test_the_catalogue_has_what_a_try_on_loads():
     assert folders == ["diffusion_models", "diffusion_models", "loras", "text_encoders", "vae"]
     assert "comfyui_4steps" in parts["qwen-edit-2511-fp8"].files[0].name  # the one without it is for LightX2V
     assert [key for key, one in parts.items() if not one.exact] == ["qwen-edit-2511-fp8"]
+
+
+def test_the_catalogue_has_what_a_car_photo_needs():
+    """Folders are those in which the host's loaders look; nothing of it is for research alone."""
+    catalogue = read_catalogue()
+    folders = {
+        "big-lama": "inpaint",
+        "sam3": "checkpoints",
+        "birefnet": "background_removal",
+        "depth-anything-3": "geometry_estimation",
+        "controlnet-depth-sdxl": "controlnet",
+        "controlnet-canny-sdxl": "controlnet",
+    }
+    assert {key: catalogue[key].folder for key in folders} == folders
+    assert not [key for key in folders if "non-commercial" in catalogue[key].licence]
+    assert all(catalogue[key].files[0].name.endswith(".safetensors") for key in folders)
+    assert [key for key in folders if not catalogue[key].exact] == ["big-lama"]

@@ -117,3 +117,39 @@ def test_white_to_transparent(host: RunningHost) -> None:
     (mask,) = pictures(outcome, "5")
     assert text(outcome, "6") == "transparent" and reports(outcome)[0]["colors"] == ["#E6001A"]
     assert mask[0, 0].tolist() == [255] * 3 and mask[24, 32].tolist() == [0] * 3
+
+
+def test_specks_and_unused_colours_are_reported(host: RunningHost) -> None:
+    picture = np.full((80, 100, 3), 255, np.uint8)
+    picture[:, 50:] = (220, 10, 10)
+    picture[20:23, 20:23] = (0, 0, 250)
+    Image.fromarray(picture).save(host.input / "specked.png")
+    source = core("LoadImage", image="specked.png")
+    palette = "ffffff, FF0000, #00f, 00FF00"
+    (kept,) = reports(run(host, graph(source, palette=palette)))
+    outcome = run(host, graph(source, palette=palette, specks=0.5))
+    (figures,) = reports(outcome)
+    assert (kept["specks"], kept["unused"]) == (0, ["#00FF00"])
+    assert (figures["specks"], figures["unused"]) == (1, ["#0000FF", "#00FF00"])
+    (pixels,) = pictures(outcome, "3")
+    assert {"#" + bytes(color).hex().upper() for color in np.unique(pixels.reshape(-1, 3), axis=0)} == {
+        "#FFFFFF",
+        "#FF0000",
+    }
+
+
+def test_33_fixed_colours_are_refused(host: RunningHost) -> None:
+    error = run(host, graph(batch(1), palette=",".join(f"{number:06X}" for number in range(33)))).error
+    assert "got 33, allowed at most 32" in error, error
+
+
+def test_de_shine_on_a_batch(host: RunningHost) -> None:
+    body = {
+        "1": batch(2),
+        "2": core("VectraHub_DeShine", image=["1", 0], diameter=9, sigma=75.0, clip_limit=2.0, grid=8),
+        "3": core("PreviewImage", images=["2", 0]),
+    }
+    outcome = run(host, body)
+    figures = reports(outcome)
+    assert len(figures) == len(pictures(outcome, "3")) == 2
+    assert all(entry["tiles"] == 3 and entry["diameter"] == 9 for entry in figures)

@@ -81,6 +81,11 @@ def test_lanczos_to_12_megapixels(host: RunningHost) -> None:
     assert picture.shape == (3464, 3464, 3) and (picture == (0x33, 0x66, 0x99)).all()
 
 
+def test_anime_says_why_it_is_lanczos(host: RunningHost) -> None:
+    (figures,) = report(run(host, graph(empty(64, 48), upscaler="anime", megapixels=0.25)))["images"]
+    assert figures["engine"] == "lanczos" and figures["reason"].startswith("anime: no RealESRGAN_x4plus_anime_6B")
+
+
 def test_batch_of_three_with_one_mask(host: RunningHost) -> None:
     mask = {"class_type": "SolidMask", "inputs": {"value": 0.25, "width": 30, "height": 20}}
     body = graph(empty(60, 40, batch=3), megapixels=0.5, mask=["6", 0]) | {"6": mask}

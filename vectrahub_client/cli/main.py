@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ..errors import ClientError
-from . import doctor, logo, run, tryon, upscale, vectorize, warmup
+from . import doctor, logo, run, tryon, upscale, vectorize, vehicle, warmup
 from .screen import Screen
 
 INTERRUPTED = 130
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="vectrahub_client", description="Runs ComfyUI workflows without a browser.", epilog=_EPILOG
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (run, vectorize, upscale, logo, tryon, warmup):
+    for module in (run, vectorize, upscale, logo, tryon, vehicle, warmup):
         module.add_command(commands, [shared, jobs])
     doctor.add_command(commands, [shared])
     return parser

@@ -34,6 +34,9 @@ def test_factor_in_name(file: str, factor: int | None) -> None:
         ("auto", [], True, None),
         ("lanczos", HERE, True, None),
         ("4x-UltraSharp.pth", HERE, False, "4x-UltraSharp.pth"),
+        ("anime", [*HERE, "sub/RealESRGAN_x4plus_anime_6B.pth"], True, "sub/RealESRGAN_x4plus_anime_6B.pth"),
+        ("anime", [*HERE, "RealESRGAN_x4plus_anime_6B.pth"], False, None),
+        ("anime", HERE, True, None),
     ],
 )
 def test_choice(wanted: str, files: list[str], gpu: bool, chosen: str | None) -> None:
@@ -44,4 +47,6 @@ def test_choice(wanted: str, files: list[str], gpu: bool, chosen: str | None) ->
 
 def test_reason_says_what_is_missing() -> None:
     assert "no GPU" in choose_upscaler("auto", HERE, False).reason
+    assert "no RealESRGAN_x4plus_anime_6B" in choose_upscaler("anime", HERE, True).reason
+    assert "no GPU" in choose_upscaler("anime", ["realesrgan_x4plus_anime_6b.safetensors"], False).reason
     assert "no x2 network" in choose_upscaler("auto", [], True).reason

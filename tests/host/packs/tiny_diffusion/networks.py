@@ -112,14 +112,19 @@ def flux_model(seed: int) -> comfy.model_patcher.ModelPatcher:
     return patched(comfy.supported_models.Flux(_FLUX), seed)
 
 
-def patched(config: comfy.supported_models_base.BASE, seed: int) -> comfy.model_patcher.ModelPatcher:
-    """The model of a configuration, its weights from a seed."""
+def patched(
+    config: comfy.supported_models_base.BASE, seed: int, disable_dynamic: bool = False
+) -> comfy.model_patcher.ModelPatcher:
+    """The model of a configuration, its weights from a seed. Core can load it again, as it does to train."""
     device, resting = comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
     dtype = config.unet_config["dtype"]
     config.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, device))
     model = config.get_model({}, device=resting)
     fill(model.diffusion_model, seed)
-    return comfy.model_patcher.CoreModelPatcher(model, device, resting)
+    kind = comfy.model_patcher.ModelPatcher if disable_dynamic else comfy.model_patcher.CoreModelPatcher
+    loaded = kind(model, device, resting)
+    loaded.cached_patcher_init = (patched, (config, seed))
+    return loaded
 
 
 def sdxl_clip(seed: int) -> comfy.sd.CLIP:

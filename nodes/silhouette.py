@@ -1,0 +1,178 @@
+"""Silhouette: hold a drawing to the outline of its photo, and try again where it was lost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from comfy_execution.graph_utils import GraphBuilder
+
+from ..engine.vehicle.silhouette import Strengths
+from ..host.convert import only
+from ..host.report import StageReport, report_ui
+from ..host.silhouette import Judging, measured, retried, told, why_no_retry
+
+_ONE = "Queue one run for each; a batch is judged by its worst picture."
+_MASK = "1 = vehicle, as Remove Background gives it"
+
+
+class SilhouetteStrengths(io.ComfyNode):
+    """How strongly the controls hold the drawing; Silhouette Gate raises them for another attempt."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VectraHub_SilhouetteStrengths",
+            display_name="Silhouette Strengths",
+            category="VectraHub/vehicle",
+            description=(
+                "Strengths of the depth and the canny ControlNet. Silhouette Gate repeats everything between this "
+                "node and itself with both raised by a step when a picture has lost the outline of its photo."
+            ),
+            search_aliases=["controlnet strength", "depth", "canny", "retry", "silhouette"],
+            inputs=[
+                io.Float.Input(
+                    "depth", default=0.6, min=0.0, max=2.0, step=0.05, tooltip="Depth control at the first attempt."
+                ),
+                io.Float.Input(
+                    "canny", default=0.4, min=0.0, max=2.0, step=0.05, tooltip="Canny control at the first attempt."
+                ),
+                io.Float.Input(
+                    "step", default=0.1, min=0.0, max=1.0, step=0.05, tooltip="By how much each retry raises both."
+                ),
+                io.Float.Input(
+                    "depth_limit", default=0.9, min=0.0, max=2.0, step=0.05, tooltip="Depth is raised no further."
+                ),
+                io.Float.Input(
+                    "canny_limit", default=0.7, min=0.0, max=2.0, step=0.05, tooltip="Canny is raised no further."
+                ),
+                io.Int.Input(
+                    "attempt",
+                    default=0,
+                    min=0,
+                    max=20,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Counted up by Silhouette Gate. 0 = the first attempt.",
+                ),
+            ],
+            outputs=[
+                io.Float.Output(display_name="depth", tooltip="For 'strength' of the depth control."),
+                io.Float.Output(display_name="canny", tooltip="For 'strength' of the canny control."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, depth: float, canny: float, step: float, depth_limit: float, canny_limit: float, attempt: int = 0
+    ) -> io.NodeOutput:
+        return io.NodeOutput(*Strengths(depth, canny, step, depth_limit, canny_limit).at(attempt))
+
+
+class SilhouetteGate(io.ComfyNode):
+    """Passes a picture that keeps the silhouette of its photo; makes another attempt where it was lost."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VectraHub_SilhouetteGate",
+            display_name="Silhouette Gate",
+            category="VectraHub/vehicle",
+            description=(
+                "Compares the foreground of the photo with that of the picture made from it (intersection over "
+                "union). Below the threshold everything from Silhouette Strengths on runs again, held more strongly; "
+                "the best attempt is given."
+            ),
+            search_aliases=["iou", "silhouette", "quality gate", "retry", "shape check"],
+            is_input_list=True,
+            enable_expand=True,
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            inputs=[
+                io.Mask.Input("original", tooltip=f"Foreground of the photo ({_MASK}); any size."),
+                io.Image.Input("image", tooltip="The picture made from it."),
+                io.Mask.Input("mask", tooltip=f"Foreground of that picture ({_MASK})."),
+                io.Float.Input(
+                    "threshold",
+                    default=0.85,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Intersection over union from which a picture passes; 1 = the same outline.",
+                ),
+                io.Int.Input("retries", default=2, min=0, max=10, tooltip="Attempts after the first."),
+                io.Boolean.Input(
+                    "allow_skip_on_failure",
+                    default=True,
+                    tooltip="On: the best attempt is given when none passes, and the report says so. Off: an error.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The attempt that keeps most of the silhouette."),
+                io.Mask.Output(display_name="mask", tooltip="Its foreground (1 = vehicle)."),
+                io.Float.Output(display_name="iou", tooltip="Its intersection over union, 0..1."),
+                io.String.Output(display_name="report", tooltip="JSON: passed, why, IoU and strengths per attempt."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        original: list[torch.Tensor],
+        image: list[torch.Tensor],
+        mask: list[torch.Tensor],
+        threshold: list[float],
+        retries: list[int],
+        allow_skip_on_failure: list[bool],
+    ) -> io.NodeOutput:
+        photo = only("original", original, _ONE)
+        judging = Judging(photo, threshold[0], retries[0], allow_skip_on_failure[0], StageReport("silhouette"))
+        return _answer(cls.hidden, judging, image, mask)
+
+
+class SilhouetteRetry(io.ComfyNode):
+    """The gate of a further attempt."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VectraHub_SilhouetteRetry",
+            display_name="SilhouetteRetry (part of Silhouette Gate)",
+            category="VectraHub/vehicle/parts",
+            description="Judges another attempt.",
+            is_dev_only=True,
+            is_input_list=True,
+            enable_expand=True,
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            inputs=[
+                io.Image.Input("image", tooltip="The picture."),
+                io.Mask.Input("mask", tooltip="Its foreground."),
+                io.AnyType.Input("judging", tooltip="Set by Silhouette Gate."),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The best attempt."),
+                io.Mask.Output(display_name="mask", tooltip="Its foreground."),
+                io.Float.Output(display_name="iou", tooltip="Its intersection over union."),
+                io.String.Output(display_name="report", tooltip="JSON: what was tried."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: list[torch.Tensor], mask: list[torch.Tensor], judging: list[Judging]) -> io.NodeOutput:
+        return _answer(cls.hidden, judging[0], image, mask)
+
+
+def _answer(
+    hidden: Any, judging: Judging, image: Sequence[torch.Tensor], mask: Sequence[torch.Tensor]
+) -> io.NodeOutput:
+    """The best attempt, or another one. hidden: what the host says of the running node."""
+    graph, picture, foreground = hidden.dynprompt, only("image", image, _ONE), only("mask", mask, _ONE)
+    judging = measured(judging, graph, hidden.unique_id, picture, foreground)
+    reason = why_no_retry(graph, judging)
+    if reason:
+        text, best = told(judging, reason), judging.best
+        return io.NodeOutput(best.image, best.mask, best.iou, text, ui=report_ui(text))
+    builder = GraphBuilder()
+    return io.NodeOutput(*retried(builder, graph, judging), expand=builder.finalize())
+
+
+SILHOUETTE_PARTS: list[type[io.ComfyNode]] = [SilhouetteRetry]

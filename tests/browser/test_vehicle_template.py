@@ -1,0 +1,71 @@
+"""The vehicle template in the real front-end: groups of a phase bypassed as a designer does it who lacks its files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from vectrahub.tests.browser.test_logo_and_tryon_templates import newest
+from vectrahub.tests.browser.test_templates import body, load, run
+from vectrahub.tests.host.runs import post
+from vectrahub.tests.host_fixture import ROOT, RunningHost
+
+pytestmark = pytest.mark.browser
+
+VEHICLE = ROOT / "workflows" / "vehicle_to_vector.json"
+PHASES = ("1 Sanitize", "2 Stylize", "3 Quantize", "4 Vectorize")
+
+# Every node whose corner lies in one of the groups, as the group's own Ctrl+B takes them.
+BYPASS = """titles => {
+    const inside = (node, [x, y, w, h]) =>
+        node.pos[0] >= x && node.pos[0] < x + w && node.pos[1] >= y && node.pos[1] < y + h;
+    for (const group of app.graph.groups.filter(one => titles.includes(one.title)))
+        for (const node of app.graph.nodes.filter(one => inside(one, [...group.pos, ...group.size]))) node.mode = 4;
+}"""
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_bypassed_phase_leaves_a_sound_workflow(page: Any, host: RunningHost, sample: str, phase: str) -> None:
+    """The host finds nothing wrong with it but the model files that are not here."""
+    load(page, VEHICLE)
+    whole = {node["_meta"]["title"] for node in body(page).values()}
+    page.evaluate(BYPASS, [phase])
+    graph = body(page)
+    gone = whole - {node["_meta"]["title"] for node in graph.values()}
+    assert (
+        gone
+        >= {
+            "1 Sanitize": {"SAM3", "Detect", "Inpaint"},
+            "2 Stylize": {"Checkpoint", "BiRefNet", "Sample", "Gate"},
+            "3 Quantize": {"Upscale", "Palette"},
+            "4 Vectorize": {"Trace", "Outline"},
+        }[phase]
+    )
+    wrong = post(host, graph).json()["node_errors"].values()
+    kinds = {error["type"] for node in wrong for error in node["errors"]}
+    assert kinds == {"value_not_in_list"}, "loaders of the phases that are on"
+
+
+def test_without_any_weights_a_photo_becomes_a_drawing(page: Any, host: RunningHost, sample: str) -> None:
+    load(page, VEHICLE)
+    page.evaluate(BYPASS, ["1 Sanitize", "2 Stylize"])
+    page.evaluate(
+        """() => { const widget = (title, name) => app.graph.nodes.find(node => node.title === title).widgets
+            .find(one => one.name === name);
+        widget('Upscale', 'megapixels').value = 0.5; widget('Palette', 'palette').value = '#E30613, #FFFFFF'; }"""
+    )
+    run(page)
+    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached", timeout=60_000)
+    page.wait_for_function("image => image.naturalWidth > 0", arg=image)
+    assert "96 \u00d7 96 px" in page.text_content("[data-vectrahub=figures]")
+    job = newest(host)
+    (report,) = [
+        json.loads(output["vectrahub_report"][0])
+        for number, output in job["outputs"].items()
+        if job["prompt"][2].get(number, {}).get("class_type") == "VectraHub_PhaseReport"
+    ]
+    assert [row["phase"] for row in report["images"][0]["phases"]] == ["sanitize", "stylize", "quantize", "vectorize"]
+    table = "app.nodeOutputs[app.graph.nodes.find(node => node.title === 'What it took').id]?.text?.[0]"
+    page.wait_for_function(f"{table}?.includes('vectorize')", timeout=30_000)

@@ -1,0 +1,122 @@
+"""A photo through the whole shipped workflow in the real host, on stand-ins for its large networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vectrahub.tests.host.events import listen
+from vectrahub.tests.host.runs import run
+from vectrahub.tests.host.vehicle_graphs import (
+    MAGENTA,
+    PHASES,
+    drawing,
+    fills,
+    phases,
+    photo,
+    rendered,
+    said,
+    vehicle,
+)
+from vectrahub.tests.host_fixture import RunningHost
+from vectrahub.tests.tiny_lama import write_lama
+
+pytestmark = pytest.mark.host
+
+PALETTE = "#E01E1E, #FFFFFF, #202020"
+
+
+@pytest.fixture(scope="module")
+def car(host: RunningHost) -> Iterator[str]:
+    folder = host.models / "inpaint"
+    folder.mkdir(parents=True, exist_ok=True)
+    network = write_lama(folder / "big-lama.safetensors")
+    yield photo(host, "car.png")
+    network.unlink()
+
+
+def test_from_photo_to_drawing(host: RunningHost, car: str) -> None:
+    """The sampler loses the silhouette twice; the plate is only seen at a lower threshold."""
+    graph = vehicle(car, enough=0.8, SAM3__confidence=0.45, Palette__palette=PALETTE, Outline__centrelines=True)
+    seen = {"images": [_id(graph, "Sanitize"), 0], "filename_prefix": "sanitized"}
+    graph["seen"] = {"class_type": "SaveImage", "inputs": seen, "_meta": {"title": "Seen"}}
+    heard = listen(host, graph, 200)
+    svg = drawing(heard.outcome, graph)
+    assert fills(svg) == {"#E01E1E"}, "the white ground is taken off, the unused colour is not drawn"
+    assert said(heard.outcome, graph, "Palette")["unused"] == ["#202020"]
+    assert said(heard.outcome, graph, "Gate")["chosen"] == 3
+    assert said(heard.outcome, graph, "Found")["which"] == 2
+    assert "Detect lowest" not in heard.ran
+    rows = phases(heard.outcome, graph)
+    assert list(rows) == ["sanitize", "stylize", "quantize", "vectorize"]
+    assert all(row["enabled"] and row["ms"] > 0 and row["report"] for row in rows.values())
+    picture = rendered(svg, 320, 192)
+    inside, outside = picture[96, 160], picture[20, 20]
+    assert tuple(inside[:3]) == (0xE0, 0x1E, 0x1E) and inside[3] == 255
+    assert outside[3] == 0
+    (file,) = heard.outcome.entry["outputs"]["seen"]["images"]
+    without_plate(pixels(host.input / car), pixels(host.output / file["filename"]))
+    (preview,) = heard.outcome.entry["outputs"][_id(graph, "Save preview")]["images"]
+    assert Image.open(host.output / preview["subfolder"] / preview["filename"]).mode == "RGBA"
+
+
+def test_nothing_found_is_the_original_and_says_so(host: RunningHost, car: str) -> None:
+    graph = vehicle(photo(host, "no_plate.png", plate=False), off=("Stylize",), Palette__palette=PALETTE)
+    outcome = run(host, graph, 200)
+    assert said(outcome, graph, "Found")["which"] == 0
+    assert "nothing" in str(said(outcome, graph, "Inpaint")).lower()
+    assert phases(outcome, graph)["sanitize"]["enabled"]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_each_phase_can_be_left_out(host: RunningHost, car: str, phase: str) -> None:
+    off = ("Sanitize",) if phase == "Sanitize" else ("Sanitize", phase)  # LaMa takes seconds on a processor
+    graph = vehicle(car, off=off, Palette__palette=PALETTE)
+    heard = listen(host, graph, 200)
+    assert heard.outcome.problem is None, heard.outcome.error
+    own = {"Sanitize": "Inpaint", "Stylize": "Sample", "Quantize": "Palette", "Vectorize": "Trace"}[phase]
+    assert own not in heard.ran
+    assert (_id(graph, "Save SVG") in heard.outcome.entry["outputs"]) == (phase != "Vectorize")
+    named = [name for name, row in phases(heard.outcome, graph).items() if not row["enabled"]]
+    assert named == [title.lower() for title in off]
+
+
+def test_a_vehicle_that_fills_the_frame(host: RunningHost) -> None:
+    """Seen as foreground everywhere but in one pixel."""
+    pixels = np.full((96, 160, 3), (225, 30, 30), np.uint8)
+    pixels[0, 0] = 255
+    Image.fromarray(pixels).save(host.input / "full_frame.png")
+    graph = vehicle("full_frame.png", Palette__palette=PALETTE, off=("Sanitize",))
+    report = said(run(host, graph, 200), graph, "Gate")
+    assert not report["passed"], "the stub's block is a quarter of the frame"
+    assert report["attempts"][0]["iou"][0] == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_grey_photo(host: RunningHost, car: str) -> None:
+    grey = Image.open(host.input / car).convert("L")
+    grey.save(host.input / "grey.png")
+    graph = vehicle("grey.png", off=("Sanitize", "Stylize"), Palette__palette="#000000, #808080, #FFFFFF")
+    svg = drawing(run(host, graph, 200), graph)
+    assert fills(svg) <= {"#000000", "#808080", "#FFFFFF"}
+
+
+def without_plate(before: np.ndarray, after: np.ndarray) -> None:
+    """A random network paints something, but not what was there; beside it nothing is touched."""
+    plate = (before == MAGENTA).all(axis=2)
+    assert np.abs(after[plate].astype(int) - MAGENTA).max(axis=1).min() > 30
+    ys, xs = np.where(plate)
+    far = np.ones(plate.shape, bool)
+    far[ys.min() - 8 : ys.max() + 9, xs.min() - 8 : xs.max() + 9] = False
+    assert (after[far] == before[far]).all(), "bit for bit what it was"
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def _id(graph: dict, title: str) -> str:
+    return next(number for number, node in graph.items() if node["_meta"]["title"] == title)
