@@ -16,8 +16,8 @@ FROM_COMFYUI = {
     *("PIL", "aiohttp", "comfy", "comfy_api", "comfy_execution", "comfyui_version", "folder_paths"),
     *("huggingface_hub", "latent_preview"),
 }
-FROM_COMFYUI |= {"nodes", "numpy", "psutil", "safetensors", "scipy", "server", "spandrel", "tokenizers", "torch", "tqdm"}
-FROM_COMFYUI |= {"transformers", "typing_extensions", "yaml"}
+FROM_COMFYUI |= {"nodes", "numpy", "psutil", "safetensors", "scipy", "server", "spandrel", "tokenizers", "torch"}
+FROM_COMFYUI |= {"tqdm", "transformers", "typing_extensions", "yaml"}
 # Named in the error when they are absent; extras of pyproject.toml.
 OPTIONAL = {"cairosvg", "open_clip"}
 # For the one Python that lacks the module of the standard library.
