@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import Progress, part, silent
+from ..raster.bilateral import bilateral
 from .mixtures import Tolerances, flat
 from .nearest import nearest_by_eye
 from .source import Source
@@ -20,6 +21,7 @@ _Places = NDArray[np.int32]  # flat index of a pixel of the source, -1 = none
 
 _AXES = ((0, 1), (1, 0), (1, 1), (1, -1))
 _RIPPLE = 0.5  # source pixels: the blur that calms what an upscaler makes of compression
+_CALM = (15, 30.0, 7.0)  # diameter in source pixels, sigmas in bytes and pixels: beyond noise, short of a colour's step
 _STRIP = 150_000  # pixels of the source looked at between two progress reports
 _CHUNK = 500_000  # pixels of the image decided between two
 
@@ -42,11 +44,14 @@ def obey_labels(
     `image`, 0 or 1 = none.
     """
     size = image.shape[1], image.shape[0]
-    own = nearest_by_eye(source.rgb, palette, part(progress, 0, 0.1))
+    calm = source.rgb
+    if source.compressed:  # noise would fray the border between two colours of a ramp
+        calm = bilateral(calm, *_CALM, part(progress, 0, 0.05))
+    own = nearest_by_eye(calm, palette, part(progress, 0.05, 0.1))
     first, second = _sides(source.rgb, source.tolerances, part(progress, 0.1, 0.3))
     even = image
-    if source.compressed:  # noise would fray the border between two colours of a ramp
-        even = np.asarray(cv2.resize(source.rgb, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    if source.compressed:
+        even = np.asarray(cv2.resize(calm, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         blur = _RIPPLE * image.shape[1] / source.rgb.shape[1]
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur), np.uint8)
     labels = nearest_by_eye(even, palette, part(progress, 0.3, 0.75))

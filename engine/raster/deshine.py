@@ -4,7 +4,6 @@ After seed 4 of this project: CIELAB L through a bilateral filter (diameter 9, s
 adaptive histogram equalisation (CLAHE; limit 2.0 on 8 x 8 tiles). Chroma stays.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 
 from ..errors import BadInput
 from ..progress import Progress, part, silent
+from .bilateral import bilateral, strips
 
 LARGEST_DIAMETER = 31
 LARGEST_GRID = 64
 
 _BYTES_PER_L = np.float32(2.55)  # L is 0..100
 _LEAST_TILE = 16  # pixels a side: one for each of CLAHE's 256 steps; with fewer it turns a lone grey into white
-_STRIP = 20_000_000  # neighbours that the bilateral filter looks at between two progress reports
+_COST = 20  # values per pixel that a change of colour space looks at, as it is slow
 
 
 @dataclass(frozen=True)
@@ -47,36 +47,20 @@ def deshine(
     """
     _check(diameter, sigma, clip_limit, grid)
     light = np.empty(rgb.shape[:2], np.uint8)
-    calm = np.empty_like(light)
-    reach = diameter // 2
-    smooth = diameter > 1 and sigma > 0
-    for top, bottom in _strips(rgb.shape, diameter if smooth else 1, part(progress, 0, 0.4)):
+    for top, bottom in strips(rgb.shape, _COST, part(progress, 0, 0.4)):
         light[top:bottom] = _lightness(_lab(rgb[top:bottom]))
-    for top, bottom in _strips(rgb.shape, diameter if smooth else 1, part(progress, 0.4, 0.7)):
-        # With its surroundings a strip gives what the whole picture would.
-        start = max(top - reach, 0)
-        source = light[start : bottom + reach]
-        found = cv2.bilateralFilter(source, 2 * reach + 1, sigma, sigma) if smooth else source
-        calm[top:bottom] = found[top - start : bottom - start]
+    calm = bilateral(light, diameter, sigma, sigma, part(progress, 0.4, 0.7))
     tiles = _tiles(rgb.shape, grid) if clip_limit > 0 and calm.size and calm.min() < calm.max() else 0
     if tiles:
         calm = np.asarray(cv2.createCLAHE(clip_limit, (tiles, tiles)).apply(calm), np.uint8)
     result = np.empty_like(rgb)
     change = 0
-    for top, bottom in _strips(rgb.shape, 1, part(progress, 0.7, 1)):
+    for top, bottom in strips(rgb.shape, _COST, part(progress, 0.7, 1)):
         shift = calm[top:bottom].astype(np.int16) - light[top:bottom]
         result[top:bottom] = _relit(rgb[top:bottom], shift)
         change += int(np.abs(shift).sum())
     progress(1.0)
     return Deshined(result, tiles, change / max(light.size, 1) / float(_BYTES_PER_L))
-
-
-def _strips(shape: tuple[int, ...], diameter: int, progress: Progress) -> Iterator[tuple[int, int]]:
-    height, width = shape[:2]
-    rows = max(1, _STRIP // max(width * max(diameter * diameter, 20), 1))
-    for top in range(0, height, rows):
-        progress(top / height)
-        yield top, min(top + rows, height)
 
 
 def _tiles(shape: tuple[int, ...], grid: int) -> int:

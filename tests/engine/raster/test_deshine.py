@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vectrahub.engine.errors import BadInput
-from vectrahub.engine.raster import deshine as module
+from vectrahub.engine.raster import bilateral as module
 from vectrahub.engine.raster.deshine import deshine
 
 SEED = np.random.default_rng(7)
