@@ -33,7 +33,8 @@ class RunningGraph(Graph, Protocol):
 class Attempt:
     """One picture (or batch) with its foreground, and where both come from.
 
-    iou: how much of the silhouette it keeps, 0..1; the worst of a batch. figures: for the report.
+    iou: how much of the silhouette it keeps, 0..1; the worst of a batch. silhouette: whether the photo has one.
+    figures: for the report.
     """
 
     image: torch.Tensor
@@ -41,6 +42,7 @@ class Attempt:
     image_link: Link
     mask_link: Link
     iou: float
+    silhouette: bool
     figures: Mapping[str, object]
 
 
@@ -67,13 +69,13 @@ class Judging:
 
     @property
     def passed(self) -> bool:
-        return self.best.iou >= self.threshold
+        return self.best.silhouette and self.best.iou >= self.threshold
 
 
 def measured(judging: Judging, graph: Graph, node_id: str, image: torch.Tensor, mask: torch.Tensor) -> Judging:
     """The judging with the attempt that has arrived at the judge `node_id`; `original`, `image`, `mask` as it got them.
 
-    Raises BadInput when the photo has no foreground or the batches do not fit.
+    Raises BadInput when the batches do not fit.
     """
     links = graph.get_node(node_id)["inputs"]
     photos, drawn = mask_to_planes(judging.original), mask_to_planes(mask)
@@ -87,7 +89,8 @@ def measured(judging: Judging, graph: Graph, node_id: str, image: torch.Tensor, 
     overlaps = [overlap(photos[min(index, len(photos) - 1)], plane) for index, plane in enumerate(drawn)]
     iou = min(one.iou for one in overlaps)
     figures = {"iou": [round(one.iou, 4) for one in overlaps], "foreground": [round(one.result, 4) for one in overlaps]}
-    attempt = Attempt(image, mask, links["image"], links["mask"], iou, figures)
+    silhouette = all(one.original > 0 for one in overlaps)
+    attempt = Attempt(image, mask, links["image"], links["mask"], iou, silhouette, figures)
     strengths = [_values(graph.get_node(behind)["inputs"]) for behind in _strengths(graph, attempt)]
     return replace(judging, tried=(*judging.tried, replace(attempt, figures={**figures, "strengths": strengths})))
 
@@ -96,6 +99,8 @@ def why_no_retry(graph: Graph, judging: Judging) -> str:
     """Why the last attempt is not followed by another one; empty when it is."""
     if judging.passed:
         return "passed"
+    if not judging.best.silhouette:
+        return "the photo has no foreground: no silhouette to keep"
     if len(judging.tried) > judging.retries:
         return "no retries left"
     raised = [graph.get_node(behind)["inputs"] for behind in _strengths(graph, judging.tried[-1])]
@@ -134,7 +139,10 @@ def told(judging: Judging, reason: str) -> str:
             "The silhouette was lost",
             value=f"IoU {best.iou:.3f}, the best of {len(judging.tried)} attempts ({reason})",
             limit=f"at least {judging.threshold:g}",
-            remedy="Raise strengths or retries, lower the threshold, change the seed, or allow_skip_on_failure.",
+            remedy=(
+                "Raise strengths or retries, lower the threshold, try another seed, leave this phase out for a photo "
+                "without a vehicle, or turn allow_skip_on_failure on."
+            ),
         )
     judging.report.add(
         passed=judging.passed,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ._events import Listener, ignore
-from ._graph_edit import add_node, cut_node, takers
+from ._graph_edit import add_node, cut_node, takers, without_previews
 from ._outputs import JobResult
 from ._paths import check_input
 from ._values import combo_options, input_schemas
@@ -30,8 +30,9 @@ from .logo import SHIPPED as LOGO
 from .tryon import SHIPPED as TRYON
 from .upscale import SHIPPED as UPSCALE
 from .vectorize import shipped_workflow, shipped_workflows
+from .vehicle import SHIPPED as VEHICLE
 
-SYSTEMS = {"vectorize": "vectorize", "upscale": UPSCALE["sdxl"], "logo": LOGO, "tryon": TRYON}
+SYSTEMS = {"vectorize": "vectorize", "upscale": UPSCALE["sdxl"], "logo": LOGO, "tryon": TRYON, "vehicle": VEHICLE}
 
 PREVIEW = "PreviewAny"  # of ComfyUI: takes anything, writes no file
 SIDE = 256  # px of the picture, and of what a workflow generates
@@ -44,10 +45,14 @@ _SMALL: Mapping[str, Mapping[str, object]] = {
     "VectraHub_TileRefine": {"resume": False, "seam_fix": False},
     "VectraHub_LogoCanvas": {"sizes": "64"},
     "VectraHub_VTONPrepare": {"resolution": "480p"},
+    "VectraHub_SilhouetteGate": {"retries": 0, "allow_skip_on_failure": True},  # a drawing of one step keeps nothing
+    "ImageScaleToTotalPixels": {"megapixels": SIDE * SIDE / 2**20},
+    "DA3Inference": {"resolution": 140},
 }
 _LATENT = {"width": SIDE, "height": SIDE, "batch_size": 1}
 _SEEDS = ("seed", "noise_seed")
 _MODELS = {"MODEL", "CLIP", "VAE", "CONTROL_NET"}
+_TRAINS = {"TrainLoraNode", "VectraHub_TrainLoRAStages"}
 _DRAWING = "VectraHub_SVGLoad"
 _SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><circle cx="32" cy="32" r="24"/></svg>'
 
@@ -91,7 +96,7 @@ def warmup_graph(
     seeds are fresh, so that the server does not answer from its cache. Raises what `warmup_workflow`, `set_value`,
     `make_small` and `Client.upload` raise.
     """
-    graph = read_workflow(warmup_workflow(workflow))
+    graph = without_previews(read_workflow(warmup_workflow(workflow)))
     for name, text in settings:
         set_value(graph, name, text, client.schema)
     without = leave_out_control_nets(graph, client.schema)
@@ -121,9 +126,11 @@ def leave_out_control_nets(graph: Graph, schema_of: SchemaOf) -> list[str]:
 def make_small(graph: Graph, picture: str, drawing: str, seed: int, schema_of: SchemaOf) -> None:
     """Change a graph into its own warm-up. `picture`, `drawing`: uploaded files for whatever loads an image or an SVG.
 
-    Raises WorkflowError where the server lacks a node, or nothing would run.
+    Raises WorkflowError where the server lacks a node, nothing would run, or something would be trained.
     """
     kinds = sorted({node["class_type"] for node in graph.values()})
+    if trains := _TRAINS.intersection(kinds):
+        raise WorkflowError(f"{', '.join(sorted(trains))} trains, and saves what it has: that is not for a warm-up")
     if missing := [kind for kind in kinds if schema_of(kind) is None]:
         raise WorkflowError(f"the server has no node {', '.join(missing)}")
     for node in graph.values():

@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInput
-
 Mask = NDArray[np.float32]
 
 _INSIDE = 0.5  # a mask's value from which a pixel belongs to the foreground
@@ -25,19 +23,13 @@ class Overlap:
 def overlap(original: Mask, result: Mask) -> Overlap:
     """Intersection over union of two foreground masks (H, W) and (h, w), 0..1, 1 = foreground.
 
-    Of unequal sizes the larger is shrunk to the other, so both are seen at the same fineness.
-    Raises BadInput when the original has no foreground: then there is no silhouette to keep.
+    Of unequal sizes the larger is shrunk to the other, so both are seen at the same fineness. An original without
+    foreground has no silhouette to keep: then iou is 0.
     """
     size = min(original.shape[1], result.shape[1]), min(original.shape[0], result.shape[0])
     one, other = _at(original, size), _at(result, size)
-    if not one.any():
-        raise BadInput(
-            "The original has no foreground",
-            value="a mask without a pixel of 0.5 or more",
-            limit="at least one",
-            remedy="Give the mask of the vehicle (1 = vehicle), or turn this phase off for a photo without one.",
-        )
-    kept = int(np.count_nonzero(one & other)) / int(np.count_nonzero(one | other))
+    either = int(np.count_nonzero(one | other))
+    kept = int(np.count_nonzero(one & other)) / either if either else 0.0
     return Overlap(kept, float(one.mean()), float(other.mean()))
 
 

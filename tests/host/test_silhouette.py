@@ -137,9 +137,13 @@ def test_sizes_need_not_be_equal(host: RunningHost) -> None:
     assert report["attempts"][0]["iou"][0] == pytest.approx(1.0, abs=NOTES)
 
 
-def test_a_photo_without_a_vehicle(host: RunningHost) -> None:
-    error = run(host, attempts(0.55, image="silhouette_none.png")).error
-    assert "VectraHub_SilhouetteGate" in error and "no foreground" in error and "turn this phase off" in error
+def test_a_photo_without_a_vehicle_is_not_tried_again(host: RunningHost) -> None:
+    heard = listen(host, attempts(0.8, image="silhouette_none.png"))
+    report = told(heard.outcome)
+    assert heard.ran.count("Sample") == 1 and not report["passed"]
+    assert report["reason"] == "the photo has no foreground: no silhouette to keep"
+    error = run(host, attempts(0.8, image="silhouette_none.png", allow_skip_on_failure=False)).error
+    assert "VectraHub_SilhouetteGate" in error and "no foreground" in error and "leave this phase out" in error
 
 
 def test_the_same_again_is_cached(host: RunningHost) -> None:

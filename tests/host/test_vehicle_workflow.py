@@ -24,6 +24,9 @@ from vectrahub.tests.host.vehicle_graphs import (
 )
 from vectrahub.tests.host_fixture import RunningHost
 from vectrahub.tests.tiny_lama import write_lama
+from vectrahub.vectrahub_client import Client
+from vectrahub.vectrahub_client._graph_edit import without_previews
+from vectrahub.vectrahub_client.warmup import make_small
 
 pytestmark = pytest.mark.host
 
@@ -102,6 +105,17 @@ def test_a_grey_photo(host: RunningHost, car: str) -> None:
     graph = vehicle("grey.png", off=("Sanitize", "Stylize"), Palette__palette="#000000, #808080, #FFFFFF")
     svg = drawing(run(host, graph, 200), graph)
     assert fills(svg) <= {"#000000", "#808080", "#FFFFFF"}
+
+
+def test_a_warm_up_samples_once_and_saves_nothing(host: RunningHost) -> None:
+    """Its drawing keeps no silhouette, and that is no reason to sample again or to fail."""
+    graph = without_previews(vehicle("example.png", enough=2.0))
+    with Client(host.url) as client:
+        make_small(graph, photo(host, "warm.png", (256, 256), plate=False), "", 1, client.schema)
+    heard = listen(host, graph, 100)
+    assert heard.outcome.problem is None, heard.outcome.error
+    assert heard.ran.count("Sample") == 1
+    assert not any("images" in output for output in heard.outcome.entry["outputs"].values())
 
 
 def without_plate(before: np.ndarray, after: np.ndarray) -> None:

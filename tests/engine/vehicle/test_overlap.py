@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vectrahub.engine.errors import BadInput
 from vectrahub.engine.vehicle.silhouette import Strengths, overlap
 
 
@@ -36,8 +35,9 @@ def test_a_result_without_a_vehicle_keeps_nothing() -> None:
 
 
 def test_an_original_without_one_is_no_silhouette() -> None:
-    with pytest.raises(BadInput, match="no foreground"):
-        overlap(np.full((8, 8), 0.4, np.float32), np.ones((8, 8), np.float32))
+    for result in (np.ones((8, 8), np.float32), np.zeros((8, 8), np.float32)):
+        found = overlap(np.full((8, 8), 0.4, np.float32), result)
+        assert (found.iou, found.original) == (0.0, 0.0)
 
 
 def test_a_soft_mask_counts_from_one_half() -> None:
