@@ -29,6 +29,13 @@ class Graph(Protocol):
     def get_node(self, node_id: str) -> dict[str, Any]: ...
 
 
+class RunningGraph(Graph, Protocol):
+    """The same with where its nodes came from: those of an expansion stand for the node that became it."""
+
+    def get_display_node_id(self, node_id: str) -> str: ...
+    def get_real_node_id(self, node_id: str) -> str: ...
+
+
 class Untraceable(Exception):
     """A node behind the link says that it never gives the same twice, or got an object as a constant."""
 

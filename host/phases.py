@@ -6,9 +6,9 @@ something changed; that is when the watch is put in, so loaders that run first a
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import torch
@@ -16,21 +16,18 @@ from comfy import model_management
 from comfy_execution.progress import NodeProgressState, ProgressHandler, get_progress_state
 from typing_extensions import override
 
-from .lineage import Graph, is_link
+from ..engine.errors import BadInput
+from .lineage import Graph, RunningGraph, is_link
 
 _NAME = "vectrahub_phases"
 _MB = 1024 * 1024
-
-
-class RunningGraph(Graph, Protocol):
-    """The part of the host's DynamicPrompt that is read here."""
-
-    def get_real_node_id(self, node_id: str) -> str: ...
+_ENTRY = {"node", "phase", "enabled", "report"}
 
 
 @dataclass
 class Spent:
-    """seconds: in the node itself, not in what it waited for. gpu, memory: bytes, highest seen in it or at its ends."""
+    """seconds: in the node itself, not in what it waited for. memory: bytes of the process when it ended. gpu: bytes of
+    torch's allocations, the most while it ran."""
 
     seconds: float = 0.0
     gpu: int = 0
@@ -84,25 +81,38 @@ def watched() -> PhaseWatch | None:
     return handler if isinstance(handler, PhaseWatch) else None
 
 
-def figures_with(figures: str, name: str, ran: bool, report: str | None) -> str:
-    """The phases so far, as JSON, with one more. report: JSON of its main node, "" or None without one."""
-    entry = {"phase": name, "enabled": ran, "report": json.loads(report) if report else None}
-    return json.dumps([*(json.loads(figures) if figures else []), entry], sort_keys=True)
+def phase_made(graph: Graph, node_id: str, enabled: bool) -> bool:
+    """Whether a Phase gives what its phase makes: it is on, and its nodes are neither missing nor bypassed.
+
+    The editor leads a bypassed phase's links around it, so that its result comes from where it began.
+    """
+    inputs = graph.get_node(node_id)["inputs"]
+    return enabled and "result" in inputs and inputs["result"] != inputs.get("before")
 
 
-def phase_figures(graph: RunningGraph, report_id: str, figures: str) -> list[dict[str, Any]]:
+def figures_with(figures: str, node_id: str, name: str, made: bool, report: str | None) -> str:
+    """The phases so far, as JSON, with the one of the node `node_id`. report: of its main node, JSON or any text.
+
+    Raises BadInput when the figures are not those of a Phase.
+    """
+    name = " ".join(name.split())
+    entry = {"node": node_id, "phase": name, "enabled": made, "report": _read_report(report) if report else None}
+    return json.dumps([*_read_figures(figures), entry], sort_keys=True)
+
+
+def phase_figures(graph: RunningGraph, figures: str) -> list[dict[str, Any]]:
     """Per phase, in order: name, whether it ran, its own report, ms, memory, how many of its nodes ran in this job.
 
-    report_id: the node that asks. figures: what the last Phase gave it. A node belongs to the first phase that needs
-    it. Costs are None when nothing was watched; ms is about 0 when all of a phase was cached.
+    figures: what the last Phase gave. A node belongs to the first phase that is on and needs it. Costs are None when
+    nothing was watched, memory is None where nothing ran. Raises BadInput when the figures are not those of a Phase.
     """
-    entries = json.loads(figures) if figures else []
-    seen, taken = watched(), set[str]()
+    entries = _read_figures(figures)
+    seen, taken = watched(), {entry["node"] for entry in entries}
     rows: list[dict[str, Any]] = []
-    for node_id, entry in zip(_chain(graph, report_id), entries, strict=True):
-        own = {node_id, *_behind(graph, node_id)} - taken
+    for entry in entries:
+        own = set(_behind(graph, entry["node"])) - taken if entry["enabled"] else set[str]()
         taken |= own
-        rows.append({**entry, **_cost(graph, own, seen)})
+        rows.append({key: entry[key] for key in ("phase", "enabled", "report")} | _cost(graph, own, seen))
     return rows
 
 
@@ -117,43 +127,56 @@ def _cost_line(phase: Mapping[str, Any]) -> str:
         return "off"
     if phase["ms"] is None:
         return "not timed: ComfyUI runs without its cache"
-    gpu = "" if phase["gpu_mb"] is None else f", {phase['gpu_mb']} MB on the GPU"
+    if not phase["ran"]:
+        return "from the cache"
+    gpu = "" if phase["gpu_mb"] is None else f", {phase['gpu_mb']} MB of torch's on the GPU"
     return f"{phase['ms'] / 1000:8.2f} s, {phase['ran']} nodes ran, {phase['memory_mb']} MB{gpu}"
 
 
-def _chain(graph: Graph, report_id: str) -> list[str]:
-    """The phases from first to last, along their figures."""
-    found: list[str] = []
-    link = graph.get_node(report_id)["inputs"].get("figures")
-    while is_link(link):
-        found.append(link[0])
-        link = graph.get_node(link[0])["inputs"].get("figures")
-    return found[::-1]
-
-
-def _cost(graph: RunningGraph, own: Iterable[str], seen: PhaseWatch | None) -> dict[str, object]:
+def _cost(graph: RunningGraph, own: set[str], seen: PhaseWatch | None) -> dict[str, object]:
     if seen is None:
         return {"ms": None, "memory_mb": None, "gpu_mb": None, "ran": None}
-    mine = set(own)
-    spent = [cost for node_id, cost in seen.spent.items() if graph.get_real_node_id(node_id) in mine]
+    costs = [(real, cost) for node_id, cost in seen.spent.items() if (real := graph.get_real_node_id(node_id)) in own]
     return {
-        "ms": round(1000 * sum(cost.seconds for cost in spent)),
-        "memory_mb": round(max((cost.memory for cost in spent), default=0) / _MB),
-        "gpu_mb": round(max((cost.gpu for cost in spent), default=0) / _MB) if _on_cuda() else None,
-        "ran": len({graph.get_real_node_id(node_id) for node_id in seen.spent} & mine),
+        "ms": round(1000 * sum(cost.seconds for _, cost in costs)),
+        "memory_mb": round(max(cost.memory for _, cost in costs) / _MB) if costs else None,
+        "gpu_mb": round(max(cost.gpu for _, cost in costs) / _MB) if costs and _on_cuda() else None,
+        "ran": len({real for real, _ in costs}),
     }
 
 
-def _behind(graph: Graph, node_id: str) -> list[str]:
-    """All nodes that a node's inputs come from, directly or not."""
+def _behind(graph: Graph, phase_id: str) -> list[str]:
+    """All nodes that a phase's inputs come from, directly or not."""
     found: dict[str, None] = {}
-    waiting = [node_id]
+    waiting = [[phase_id, 0]] if graph.has_node(phase_id) else []
     while waiting:
-        inputs: Mapping[str, Any] = graph.get_node(waiting.pop())["inputs"]
-        links = [value[0] for value in inputs.values() if is_link(value)]
-        waiting += [link for link in links if link not in found]
-        found.update(dict.fromkeys(links))
+        value = waiting.pop()
+        if is_link(value) and value[0] not in found:
+            found[value[0]] = None
+            waiting += graph.get_node(value[0])["inputs"].values()
     return list(found)
+
+
+def _read_report(text: str) -> object:
+    try:
+        return json.loads(text, parse_constant=str)
+    except ValueError:
+        return text
+
+
+def _read_figures(text: str) -> list[dict[str, Any]]:
+    try:
+        entries = json.loads(text) if text else []
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list) or not all(isinstance(one, dict) and _ENTRY <= one.keys() for one in entries):
+        raise BadInput(
+            "The figures are not those of a Phase",
+            value=repr(text[:60]),
+            limit="what the output 'figures' of Phase gives",
+            remedy="Connect 'figures' of the phase before, or nothing.",
+        )
+    return entries
 
 
 def _on_cuda() -> bool:

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 from ..host.palette import PALETTE, Palettes
-from ..host.phases import figures_with, phase_figures, phase_table, watch, watched
+from ..host.phases import figures_with, phase_figures, phase_made, phase_table, watch, watched
 from ..host.report import StageReport, report_ui
 
 _PICTURE = io.MatchType.Template("phase")
@@ -27,21 +27,26 @@ class Phase(io.ComfyNode):
                 "the phase, and nothing of the phase runs."
             ),
             search_aliases=["switch", "toggle", "bypass", "stage", "skip"],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             inputs=[
                 io.String.Input("name", default="phase", tooltip="What the phase is called in the report."),
                 io.Boolean.Input("enabled", default=True, tooltip="Off: the phase does not run."),
                 io.MatchType.Input(
-                    "before", template=_PICTURE, optional=True, tooltip="What the phase begins with. Given when off."
+                    "before",
+                    template=_PICTURE,
+                    optional=True,
+                    lazy=True,
+                    tooltip="What the phase begins with. Given when off.",
                 ),
                 io.MatchType.Input(
                     "result", template=_PICTURE, optional=True, lazy=True, tooltip="What the phase makes of it."
                 ),
                 PALETTE.Input("palette", optional=True, lazy=True, tooltip="The palette, of a phase that makes one."),
                 io.String.Input(
-                    "report", optional=True, lazy=True, force_input=True, tooltip="Report of the phase's main node."
+                    "figures", optional=True, force_input=True, tooltip="From the phase before; for Phase Report."
                 ),
                 io.String.Input(
-                    "figures", optional=True, force_input=True, tooltip="From the phase before; for Phase Report."
+                    "report", optional=True, lazy=True, force_input=True, tooltip="Report of the phase's main node."
                 ),
             ],
             outputs=[
@@ -56,16 +61,10 @@ class Phase(io.ComfyNode):
         )
 
     @classmethod
-    def check_lazy_status(
-        cls,
-        enabled: bool,
-        result: object = _ABSENT,
-        palette: object = _ABSENT,
-        report: object = _ABSENT,
-        **_others: object,
-    ) -> list[str]:
-        asked = {"result": result, "palette": palette, "report": report} if enabled else {}
-        return [name for name, value in asked.items() if value is None]
+    def check_lazy_status(cls, enabled: bool, **connected: object) -> list[str]:
+        made = phase_made(cls.hidden.dynprompt, cls.hidden.unique_id, enabled)
+        asked = ("result", "palette", "report") if made else ("before",)
+        return [name for name in asked if connected.get(name, _ABSENT) is None]
 
     @classmethod
     def execute(
@@ -75,13 +74,13 @@ class Phase(io.ComfyNode):
         before: object = None,
         result: object = None,
         palette: Palettes | None = None,
-        report: str | None = None,
         figures: str = "",
+        report: str | None = None,
     ) -> io.NodeOutput:
-        made = result if enabled else None
-        output = before if made is None else made
-        text = figures_with(figures, name, made is not None, report if enabled else None)
-        return io.NodeOutput(ExecutionBlocker(None) if output is None else output, palette if enabled else None, text)
+        made = phase_made(cls.hidden.dynprompt, cls.hidden.unique_id, enabled)
+        output = result if made else before
+        text = figures_with(figures, cls.hidden.unique_id, name, made, report if made else None)
+        return io.NodeOutput(ExecutionBlocker(None) if output is None else output, palette if made else None, text)
 
 
 class PhaseReport(io.ComfyNode):
@@ -94,12 +93,12 @@ class PhaseReport(io.ComfyNode):
             display_name="Phase Report",
             category="VectraHub/vehicle",
             description=(
-                "One report for a workflow of phases: how long each took in this run, its memory, which nodes ran "
-                "rather than being cached, and its own figures."
+                "One report for a workflow of phases: how long each took in this run, its memory, how many of its "
+                "nodes ran rather than being cached, and its own figures."
             ),
             search_aliases=["timing", "profile", "memory", "metrics", "report"],
             is_output_node=True,
-            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            hidden=[io.Hidden.dynprompt],
             inputs=[io.String.Input("figures", force_input=True, tooltip="From the last Phase.")],
             outputs=[
                 io.String.Output(display_name="table", tooltip="For reading: a line per phase."),
@@ -116,7 +115,7 @@ class PhaseReport(io.ComfyNode):
     def execute(cls, figures: str) -> io.NodeOutput:
         seen = watched()
         report = StageReport("phases", None if seen is None else seen.began)
-        phases = phase_figures(cls.hidden.dynprompt, cls.hidden.unique_id, figures)
+        phases = phase_figures(cls.hidden.dynprompt, figures)
         report.add(phases=phases)
         text = report.json()
         return io.NodeOutput(phase_table(phases), text, ui=report_ui(text))

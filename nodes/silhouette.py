@@ -1,5 +1,6 @@
 """Silhouette: hold a drawing to the outline of its photo, and try again where it was lost."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from comfy_execution.graph_utils import GraphBuilder
 from ..engine.vehicle.silhouette import Strengths
 from ..host.convert import only
 from ..host.report import StageReport, report_ui
-from ..host.silhouette import Judging, measured, retried, told, why_no_retry
+from ..host.silhouette import MOST_RETRIES, Figures, Wanted, best_of, measured, planned, retried, told, why_no_more
 
 _ONE = "Queue one run for each; a batch is judged by its worst picture."
 _MASK = "1 = vehicle, as Remove Background gives it"
@@ -53,6 +54,7 @@ class SilhouetteStrengths(io.ComfyNode):
                     max=20,
                     optional=True,
                     advanced=True,
+                    socketless=True,
                     tooltip="Counted up by Silhouette Gate. 0 = the first attempt.",
                 ),
             ],
@@ -99,7 +101,7 @@ class SilhouetteGate(io.ComfyNode):
                     step=0.01,
                     tooltip="Intersection over union from which a picture passes; 1 = the same outline.",
                 ),
-                io.Int.Input("retries", default=2, min=0, max=10, tooltip="Attempts after the first."),
+                io.Int.Input("retries", default=2, min=0, max=MOST_RETRIES, tooltip="Attempts after the first."),
                 io.Boolean.Input(
                     "allow_skip_on_failure",
                     default=True,
@@ -124,29 +126,49 @@ class SilhouetteGate(io.ComfyNode):
         retries: list[int],
         allow_skip_on_failure: list[bool],
     ) -> io.NodeOutput:
-        photo = only("original", original, _ONE)
-        judging = Judging(photo, threshold[0], retries[0], allow_skip_on_failure[0], StageReport("silhouette"))
-        return _answer(cls.hidden, judging, image, mask)
+        pictures = only("image", image, _ONE), only("mask", mask, _ONE)
+        tried = [measured(only("original", original, _ONE), *pictures)]
+        graph, node_id = cls.hidden.dynprompt, cls.hidden.unique_id
+        plan, end = planned(graph, node_id, only("retries", retries, _ONE))
+        wanted = Wanted(
+            only("threshold", threshold, _ONE), only("allow_skip_on_failure", allow_skip_on_failure, _ONE), plan, end
+        )
+        reason = why_no_more(wanted, tried)
+        if reason:
+            return _answer(wanted, tried, reason, [pictures])
+        builder = GraphBuilder()
+        return io.NodeOutput(*retried(builder, graph, node_id, wanted), expand=builder.finalize())
 
 
-class SilhouetteRetry(io.ComfyNode):
-    """The gate of a further attempt."""
+class SilhouetteAttempts(io.ComfyNode):
+    """Asks for further attempts one by one, until one passes, and gives the best."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        further = [
+            one
+            for number in range(1, MOST_RETRIES + 1)
+            for one in (
+                io.Image.Input(f"image_{number}", optional=True, lazy=True, tooltip="A further attempt."),
+                io.Mask.Input(f"mask_{number}", optional=True, lazy=True, tooltip="Its foreground."),
+            )
+        ]
         return io.Schema(
-            node_id="VectraHub_SilhouetteRetry",
-            display_name="SilhouetteRetry (part of Silhouette Gate)",
+            node_id="VectraHub_SilhouetteAttempts",
+            display_name="SilhouetteAttempts (part of Silhouette Gate)",
             category="VectraHub/vehicle/parts",
-            description="Judges another attempt.",
+            description="Judges further attempts, each only if those before have failed.",
             is_dev_only=True,
             is_input_list=True,
-            enable_expand=True,
-            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             inputs=[
-                io.Image.Input("image", tooltip="The picture."),
+                io.Mask.Input("original", tooltip="Foreground of the photo."),
+                io.Image.Input("image", tooltip="The first attempt."),
                 io.Mask.Input("mask", tooltip="Its foreground."),
-                io.AnyType.Input("judging", tooltip="Set by Silhouette Gate."),
+                io.Float.Input("threshold", tooltip="Set by Silhouette Gate."),
+                io.Boolean.Input("allow_skip_on_failure", tooltip="Set by Silhouette Gate."),
+                io.String.Input("strengths", tooltip="JSON: depth and canny of each attempt."),
+                io.String.Input("end", tooltip="Why there are no more attempts than these."),
+                *further,
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The best attempt."),
@@ -157,22 +179,38 @@ class SilhouetteRetry(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image: list[torch.Tensor], mask: list[torch.Tensor], judging: list[Judging]) -> io.NodeOutput:
-        return _answer(cls.hidden, judging[0], image, mask)
+    def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        wanted, pictures = _wanted(inputs), _arrived(inputs)
+        tried = [measured(inputs["original"][0], *one) for one in pictures]
+        number = len(pictures)
+        return [] if why_no_more(wanted, tried) else [f"image_{number}", f"mask_{number}"]
+
+    @classmethod
+    def execute(cls, **inputs: Any) -> io.NodeOutput:
+        wanted, pictures = _wanted(inputs), _arrived(inputs)
+        tried = [measured(inputs["original"][0], *one) for one in pictures]
+        return _answer(wanted, tried, why_no_more(wanted, tried), pictures)
+
+
+def _wanted(inputs: dict[str, Any]) -> Wanted:
+    return Wanted(
+        inputs["threshold"][0], inputs["allow_skip_on_failure"][0], json.loads(inputs["strengths"][0]), inputs["end"][0]
+    )
+
+
+def _arrived(inputs: dict[str, Any]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Image and mask of the attempts that are here; the host gives None for those that it was not asked for."""
+    further = [(inputs.get(f"image_{number}"), inputs.get(f"mask_{number}")) for number in range(1, MOST_RETRIES + 1)]
+    pairs = [(inputs["image"], inputs["mask"]), *further]
+    here = [(image, mask) for image, mask in pairs if image and mask and image[0] is not None and mask[0] is not None]
+    return [(only("image", image, _ONE), only("mask", mask, _ONE)) for image, mask in here]
 
 
 def _answer(
-    hidden: Any, judging: Judging, image: Sequence[torch.Tensor], mask: Sequence[torch.Tensor]
+    wanted: Wanted, tried: Sequence[Figures], reason: str, pictures: Sequence[tuple[torch.Tensor, torch.Tensor]]
 ) -> io.NodeOutput:
-    """The best attempt, or another one. hidden: what the host says of the running node."""
-    graph, picture, foreground = hidden.dynprompt, only("image", image, _ONE), only("mask", mask, _ONE)
-    judging = measured(judging, graph, hidden.unique_id, picture, foreground)
-    reason = why_no_retry(graph, judging)
-    if reason:
-        text, best = told(judging, reason), judging.best
-        return io.NodeOutput(best.image, best.mask, best.iou, text, ui=report_ui(text))
-    builder = GraphBuilder()
-    return io.NodeOutput(*retried(builder, graph, judging), expand=builder.finalize())
+    text, best = told(StageReport("silhouette"), wanted, tried, reason), best_of(tried)
+    return io.NodeOutput(*pictures[best], min(tried[best]["iou"]), text, ui=report_ui(text))
 
 
-SILHOUETTE_PARTS: list[type[io.ComfyNode]] = [SilhouetteRetry]
+SILHOUETTE_PARTS: list[type[io.ComfyNode]] = [SilhouetteAttempts]

@@ -121,7 +121,7 @@ def test_a_limit_ends_it(host: RunningHost) -> None:
     """Depth may go to 0.65, canny not beyond its 0.4: after one step there is nothing to raise."""
     report = told(run(host, attempts(0.9, retries=9, depth_limit=0.65, canny_limit=0.3)))
     assert [attempt["strengths"] for attempt in report["attempts"]] == [[[0.6, 0.4]], [[0.65, 0.4]]]
-    assert report["reason"] == "the strengths are at their limits"
+    assert report["reason"] == "the strengths cannot rise any more"
 
 
 def test_without_strengths_there_is_nothing_to_raise(host: RunningHost) -> None:
@@ -129,7 +129,7 @@ def test_without_strengths_there_is_nothing_to_raise(host: RunningHost) -> None:
     graph["8"]["inputs"]["strength"], graph["9"]["inputs"]["strength"] = 0.6, 0.4
     del graph["6"]
     report = told(run(host, graph))
-    assert report["reason"] == "no Silhouette Strengths before the picture: nothing to raise"
+    assert report["reason"] == "no Silhouette Strengths before the picture, or another gate between: nothing to raise"
 
 
 def test_sizes_need_not_be_equal(host: RunningHost) -> None:
@@ -144,6 +144,34 @@ def test_a_photo_without_a_vehicle_is_not_tried_again(host: RunningHost) -> None
     assert report["reason"] == "the photo has no foreground: no silhouette to keep"
     error = run(host, attempts(0.8, image="silhouette_none.png", allow_skip_on_failure=False)).error
     assert "VectraHub_SilhouetteGate" in error and "no foreground" in error and "leave this phase out" in error
+
+
+def test_another_threshold_finds_the_attempts_again(host: RunningHost) -> None:
+    run(host, attempts(0.8, threshold=0.91))
+    heard = listen(host, attempts(0.8, threshold=0.92))
+    assert told(heard.outcome)["chosen"] == 3 and "Sample" not in heard.ran
+
+
+def test_a_batch_is_judged_by_its_worst(host: RunningHost) -> None:
+    graph = attempts(0.8)
+    graph["10"]["inputs"]["batch_size"] = 2
+    report = told(run(host, graph))
+    assert [len(attempt["iou"]) for attempt in report["attempts"]] == [2, 2, 2] and report["passed"]
+    graph["13"]["inputs"]["image"] = ["1", 0]
+    error = run(host, graph).error
+    assert "'mask' does not fit the pictures: got 1 masks, allowed 2" in error
+
+
+def test_a_gate_ends_the_search_of_the_one_behind_it(host: RunningHost) -> None:
+    graph = attempts(0.8, threshold=0.93)
+    graph["30"] = {**graph[GATE], "_meta": {"title": "Second gate"}}
+    graph["30"]["inputs"] = {**graph[GATE]["inputs"], "image": [GATE, 0], "mask": [GATE, 1], "threshold": 1.0}
+    graph["31"] = node("Save second", "SaveImage", images=["30", 0], filename_prefix="second")
+    graph["32"] = node("Second text", "PreviewAny", source=["30", 3])
+    heard = listen(host, graph)
+    second = json.loads(heard.outcome.entry["outputs"]["32"]["text"][0])["images"][0]
+    assert heard.ran.count("Sample") == 3 and len(second["attempts"]) == 1
+    assert "another gate between" in second["reason"]
 
 
 def test_the_same_again_is_cached(host: RunningHost) -> None:

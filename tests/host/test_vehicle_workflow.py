@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vectrahub.tests.host.events import listen
-from vectrahub.tests.host.runs import run
+from vectrahub.tests.host.runs import Graph, Outcome, run
 from vectrahub.tests.host.vehicle_graphs import (
     MAGENTA,
     PHASES,
@@ -45,8 +45,7 @@ def car(host: RunningHost) -> Iterator[str]:
 def test_from_photo_to_drawing(host: RunningHost, car: str) -> None:
     """The sampler loses the silhouette twice; the plate is only seen at a lower threshold."""
     graph = vehicle(car, enough=0.8, SAM3__confidence=0.45, Palette__palette=PALETTE, Outline__centrelines=True)
-    seen = {"images": [_id(graph, "Sanitize"), 0], "filename_prefix": "sanitized"}
-    graph["seen"] = {"class_type": "SaveImage", "inputs": seen, "_meta": {"title": "Seen"}}
+    seen(graph)
     heard = listen(host, graph, 200)
     svg = drawing(heard.outcome, graph)
     assert fills(svg) == {"#E01E1E"}, "the white ground is taken off, the unused colour is not drawn"
@@ -61,18 +60,23 @@ def test_from_photo_to_drawing(host: RunningHost, car: str) -> None:
     inside, outside = picture[96, 160], picture[20, 20]
     assert tuple(inside[:3]) == (0xE0, 0x1E, 0x1E) and inside[3] == 255
     assert outside[3] == 0
-    (file,) = heard.outcome.entry["outputs"]["seen"]["images"]
-    without_plate(pixels(host.input / car), pixels(host.output / file["filename"]))
+    without_plate(pixels(host.input / car), pixels(shown(heard.outcome)))
     (preview,) = heard.outcome.entry["outputs"][_id(graph, "Save preview")]["images"]
     assert Image.open(host.output / preview["subfolder"] / preview["filename"]).mode == "RGBA"
 
 
-def test_nothing_found_is_the_original_and_says_so(host: RunningHost, car: str) -> None:
-    graph = vehicle(photo(host, "no_plate.png", plate=False), off=("Stylize",), Palette__palette=PALETTE)
+def test_nothing_found_is_the_original_and_says_so(host: RunningHost) -> None:
+    """LaMa's file is no file that could be loaded: it is not even asked for."""
+    (host.models / "inpaint").mkdir(parents=True, exist_ok=True)
+    (host.models / "inpaint" / "lama_broken.safetensors").write_bytes(b"no weights")
+    name = photo(host, "no_plate.png", plate=False)
+    graph = vehicle(name, off=("Stylize", "Quantize", "Vectorize"), Inpaint__model="lama_broken.safetensors")
+    seen(graph)
     outcome = run(host, graph, 200)
     assert said(outcome, graph, "Found")["which"] == 0
     assert "nothing" in str(said(outcome, graph, "Inpaint")).lower()
-    assert phases(outcome, graph)["sanitize"]["enabled"]
+    assert (pixels(shown(outcome)) == pixels(host.input / name)).all()
+    (host.models / "inpaint" / "lama_broken.safetensors").unlink()
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -89,22 +93,41 @@ def test_each_phase_can_be_left_out(host: RunningHost, car: str, phase: str) -> 
 
 
 def test_a_vehicle_that_fills_the_frame(host: RunningHost) -> None:
-    """Seen as foreground everywhere but in one pixel."""
-    pixels = np.full((96, 160, 3), (225, 30, 30), np.uint8)
-    pixels[0, 0] = 255
-    Image.fromarray(pixels).save(host.input / "full_frame.png")
+    """Foreground everywhere but in the corner, in the photo and in what is made of it."""
+    full = np.full((192, 320, 3), (225, 30, 30), np.uint8)
+    full[:2, :2] = 255
+    Image.fromarray(full).save(host.input / "full_frame.png")
     graph = vehicle("full_frame.png", Palette__palette=PALETTE, off=("Sanitize",))
+    cut_short = run(host, graph, 200)
+    report = said(cut_short, graph, "Gate")
+    assert not report["passed"] and report["attempts"][0]["iou"][0] == pytest.approx(0.25, abs=0.02)
+    graph[_id(graph, "Result silhouette")]["inputs"]["image"] = [_id(graph, "Fit"), 0]
     report = said(run(host, graph, 200), graph, "Gate")
-    assert not report["passed"], "the stub's block is a quarter of the frame"
-    assert report["attempts"][0]["iou"][0] == pytest.approx(0.25, abs=0.05)
+    assert report["passed"] and report["iou"] == pytest.approx(1.0, abs=0.01)
 
 
-def test_a_grey_photo(host: RunningHost, car: str) -> None:
-    grey = Image.open(host.input / car).convert("L")
-    grey.save(host.input / "grey.png")
-    graph = vehicle("grey.png", off=("Sanitize", "Stylize"), Palette__palette="#000000, #808080, #FFFFFF")
-    svg = drawing(run(host, graph, 200), graph)
-    assert fills(svg) <= {"#000000", "#808080", "#FFFFFF"}
+def test_a_grey_photo(host: RunningHost) -> None:
+    """Its silhouette is a real mask, not what is darker than some grey; colours come only from the palette."""
+    Image.open(host.input / photo(host, "colored.png", plate=False)).convert("L").save(host.input / "grey.png")
+    graph = vehicle("grey.png", off=("Sanitize",), Palette__palette="#000000, #808080, #E01E1E, #FFFFFF")
+    outcome = run(host, graph, 200)
+    report = said(outcome, graph, "Gate")
+    assert report["passed"] and report["attempts"][0]["original"][0] == pytest.approx(0.25, abs=0.02)
+    assert said(outcome, graph, "De-shine")
+    assert fills(drawing(outcome, graph)) == {"#E01E1E"}
+
+
+def test_several_photos_at_once(host: RunningHost) -> None:
+    graph = vehicle(photo(host, "one.png", plate=False), off=("Sanitize",), Palette__palette=PALETTE)
+    graph["twice"] = {
+        "class_type": "RepeatImageBatch",
+        "inputs": {"image": [_id(graph, "Photo"), 0], "amount": 2},
+        "_meta": {"title": "Twice"},
+    }
+    graph[_id(graph, "Sanitize")]["inputs"]["before"] = ["twice", 0]
+    heard = listen(host, graph, 200)
+    assert heard.outcome.problem is None, heard.outcome.error
+    assert len(heard.outcome.entry["outputs"][_id(graph, "Save SVG")]["images"]) == 2
 
 
 def test_a_warm_up_samples_once_and_saves_nothing(host: RunningHost) -> None:
@@ -128,9 +151,21 @@ def without_plate(before: np.ndarray, after: np.ndarray) -> None:
     assert (after[far] == before[far]).all(), "bit for bit what it was"
 
 
+def seen(graph: Graph) -> None:
+    """Save what phase 1 gives, too."""
+    inputs = {"images": [_id(graph, "Sanitize"), 0], "filename_prefix": "sanitized"}
+    graph["seen"] = {"class_type": "SaveImage", "inputs": inputs, "_meta": {"title": "Seen"}}
+
+
+def shown(outcome: Outcome) -> Path:
+    assert outcome.problem is None, outcome.error
+    (file,) = outcome.entry["outputs"]["seen"]["images"]
+    return outcome.host.output / file["filename"]
+
+
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def _id(graph: dict, title: str) -> str:
+def _id(graph: Graph, title: str) -> str:
     return next(number for number, node in graph.items() if node["_meta"]["title"] == title)
