@@ -12,8 +12,9 @@ CACHE = "$$($(PYTHON) install.py where cache)"
 demo: env  ## three pictures become SVGs in a real ComfyUI; results in out/
 	@$(IN_ENV) -m demo $(ARGS)
 
+# Two workers, each with a host of its own; a file of tests stays with one. One thread each: the networks are tiny.
 test: env-dev chromium  ## all tests, the real host and a real browser included
-	@$(IN_ENV) -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(IN_ENV) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: format lint types contract  ## all four, one after the other; make -k check does not stop at the first
 
