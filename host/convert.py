@@ -162,5 +162,5 @@ def only_mask(name: str, mask: torch.Tensor | None) -> Alpha | None:
     """The one plane of a MASK as (H, W) float32, 0..1; None without a mask. Raises BadInput for several."""
     if mask is None or 0 in mask.shape[-2:]:
         return None
-    planes = mask.detach().cpu().float().nan_to_num().clamp(0, 1).reshape(-1, *mask.shape[-2:])
-    return only(name, list(planes), "Give one mask per run.").contiguous().numpy()
+    planes = [] if 0 in mask.shape else mask_to_planes(mask)
+    return np.ascontiguousarray(only(name, planes, "Give one mask per run."))

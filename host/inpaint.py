@@ -1,24 +1,18 @@
-"""Inpainting networks out of the host's model folders and into its memory; and masks that mark something."""
+"""Inpainting networks out of the host's model folders and into its memory."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import folder_paths
-import numpy as np
 import torch
-from comfy.utils import load_torch_file
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from spandrel import MaskedImageModelDescriptor, ModelLoader, UnsupportedModelError
+from spandrel import MaskedImageModelDescriptor
 
 from ..engine.errors import BadInput, MissingPart
-from ..engine.networks.inpaint.choice import AUTO, Choice
+from ..engine.networks.inpaint.choice import AUTO, FAVOURITE, Choice
 from ..engine.networks.inpaint.network import Inpainter
-from .convert import Alpha, mask_to_alphas, only_photo
 from .memory import Kept, bring_in_or_say, is_out_of_memory
+from .network_file import Unreadable, read_network
 
 FOLDER = "inpaint"  # where other packs of the ecosystem keep such files
 
@@ -63,43 +57,12 @@ def load_inpainter(choice: Choice, window: int) -> Inpainter:
     return Inpainter(patcher.model, device, module=patcher.model, out_of_memory=is_out_of_memory)
 
 
-def images_to_photos(images: torch.Tensor) -> list[NDArray[np.float32]]:
-    """IMAGE (B, H, W, 1..4) -> B arrays (H, W, 3) float32, 0..1, not rounded. Alpha channels are dropped.
-
-    Raises BadInput for an empty batch, for an image without pixels and for pixels that are not numbers.
-    """
-    if images.ndim != 4 or len(images) == 0:
-        return [only_photo("image", images)]  # which says what is wrong
-    return [only_photo("image", image[None]) for image in images]
-
-
-def mask_to_marks(mask: torch.Tensor, photos: Sequence[NDArray[np.float32]]) -> list[Alpha | None]:
-    """MASK (B or 1, H, W), 1 = marked -> a plane (H, W) per image, None where nothing is marked.
-
-    Other sizes are resized to the image, as masks of transparency are. Raises BadInput for another count.
-    """
-    return [None if alpha is None else 1 - alpha for alpha in mask_to_alphas(mask, photos)]
-
-
-def marks_anything(mask: torch.Tensor) -> bool:
-    """Whether a MASK, any of its planes, is above 0 somewhere; NaN is not."""
-    return bool((mask > 0).any())
-
-
-def marked_percent(mask: torch.Tensor) -> float:
-    """Share of a MASK, of all its planes together, that is above 0; NaN is not."""
-    return round(100 * float((mask > 0).float().mean()), 4) if mask.numel() else 0.0
-
-
 def _loaded(file: str, path: str) -> torch.nn.Module:
     _log.info("loading LaMa from %s", file)
     try:
-        weights: Any = load_torch_file(path, safe_load=True)
-        descriptor = ModelLoader().load_from_state_dict(_generator(weights))
-    except (UnsupportedModelError, UnpicklingError, SafetensorError, EOFError, RuntimeError, ValueError) as error:
-        if "TorchScript" in str(error):
-            raise _unfit(file, "a TorchScript archive, which is a program and is not run here") from error
-        raise _unfit(file, f"a file that cannot be read as one ({type(error).__name__})") from error
+        descriptor = read_network(path, _generator)
+    except Unreadable as error:
+        raise _unfit(file, str(error)) from error
     channels = descriptor.input_channels, descriptor.output_channels
     if not isinstance(descriptor, MaskedImageModelDescriptor) or descriptor.architecture.id != _ARCHITECTURE:
         raise _unfit(file, f"a network of the kind {descriptor.architecture.name}")
@@ -122,9 +85,12 @@ def _generator(weights: Any) -> Any:
 
 
 def _unfit(file: str, found: str) -> BadInput:
+    favourite = file.replace("\\", "/").rpartition("/")[2] == FAVOURITE
     return BadInput(
         f"{file} is no LaMa for inpainting",
         value=found,
         limit="the generator of LaMa as tensors (.safetensors, or .pt, .pth and .ckpt without code)",
-        remedy=f"Fetch the one that is known to be so: {_FETCH}; with model = {AUTO} it is taken.",
+        remedy=f"Delete it from models/{FOLDER} and fetch it again: {_FETCH}"
+        if favourite
+        else f"Fetch the one that is known to be so: {_FETCH}; with model = {AUTO} it is taken.",
     )

@@ -1,19 +1,17 @@
 """The host's model folders: which networks are here, and loading them into its memory."""
 
 from dataclasses import dataclass
-from pickle import UnpicklingError
 from typing import Any
 
 import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.utils import load_torch_file
-from safetensors import SafetensorError
-from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+from spandrel import ImageModelDescriptor
 
 from ..engine.errors import BadInput, MissingPart
 from ..engine.networks.upscaler import TILE, Network
 from .memory import bring_in, is_out_of_memory, manage
+from .network_file import Unreadable, read_network
 
 UPSCALERS = "upscale_models"
 
@@ -37,7 +35,10 @@ def load_upscaler(file: str) -> Network:
             f"The upscaler {file}",
             remedy="Put the file into models/upscale_models, or choose auto or lanczos.",
         )
-    return connected_upscaler(_describe(file, path), file)
+    try:
+        return connected_upscaler(read_network(path), file)
+    except Unreadable as error:
+        raise _unfit(file, str(error)) from error
 
 
 def connected_upscaler(descriptor: Any, name: str = "The connected upscaler") -> Network:
@@ -61,14 +62,6 @@ class _Managed:
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.descriptor(pixels)
-
-
-def _describe(file: str, path: str):  # noqa: ANN202  (spandrel's union of descriptors)
-    try:
-        weights: Any = load_torch_file(path, safe_load=True)
-        return ModelLoader().load_from_state_dict(weights)
-    except (UnsupportedModelError, UnpicklingError, SafetensorError, EOFError, RuntimeError, ValueError) as error:
-        raise _unfit(file, f"a file that cannot be read as one ({type(error).__name__})") from error
 
 
 def _described(descriptor: Any) -> str:

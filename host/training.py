@@ -13,10 +13,11 @@ from comfy.model_patcher import ModelPatcher
 from comfy_execution.graph_utils import GraphBuilder
 from server import PromptServer
 
-from ..engine.training.stages import MARK, Stage, check_name, stage_seed, stages, steps_of
+from ..engine.training.stages import MARK, Stage, check_name, stage_seed, stages
 from .lineage import Link
 from .report import StageReport
 from .saving import safe_prefix
+from .training_files import check_place, steps_seen
 
 NEW = "new"
 
@@ -54,19 +55,21 @@ class Training:
 def in_stages(graph: GraphBuilder, wanted: Training) -> tuple[Link, Link, int, Link]:
     """Put the whole training into the graph; returns lora, losses, steps and report.
 
-    Raises BadInput for a name or numbers out of range.
+    Raises BadInput for a name or numbers out of range, for a place that cannot be written to and for a file to continue
+    that cannot be read: nothing is trained before.
     """
     name = safe_prefix(wanted.name)
     check_name(name)
-    done = 0 if wanted.continue_from == NEW else steps_of(wanted.continue_from)
+    done = 0 if wanted.continue_from == NEW else steps_seen(wanted.continue_from)
     every = stages(done, wanted.steps, wanted.checkpoint_every)
+    check_place(name, wanted.steps)
     data = graph.node(
         "VectraHub_TrainingData", id="data", model=wanted.model, latents=wanted.latents, positive=wanted.positive
     )
     buckets = graph.node("ResolutionBucket", id="buckets", latents=data.out(1), conditioning=data.out(2))
     learned = (data.out(0), buckets.out(0), buckets.out(1))
     before: dict[str, Link] = {}
-    if done:
+    if wanted.continue_from != NEW:
         loaded = graph.node("VectraHub_TrainingLoad", id="load", file=wanted.continue_from, alpha=wanted.settings.alpha)
         before = {"before": loaded.out(0), "losses": loaded.out(1)}
     for stage in every:
@@ -169,5 +172,5 @@ def say_stage(node_id: str, stage: Stage) -> None:
 
 
 def is_checkpoint(file: str) -> bool:
-    """Whether a LoRA's name says how many steps it has seen."""
-    return MARK in file
+    """Whether a LoRA can be continued: its name says how many steps it has seen."""
+    return MARK in file and file.lower().endswith((".safetensors", ".sft"))

@@ -31,7 +31,7 @@ class DeShine(io.ComfyNode):
                     min=1,
                     max=LARGEST_DIAMETER,
                     step=2,
-                    tooltip="Pixels across that the edge-keeping filter looks at. 1 = leave it out.",
+                    tooltip="Pixels across that the edge-keeping filter looks at; odd (6 is 7). 1 = leave it out.",
                 ),
                 io.Float.Input(
                     "sigma",
@@ -75,7 +75,7 @@ class DeShine(io.ComfyNode):
         ]
         for result in results:
             report.add(
-                diameter=diameter,
+                diameter=result.diameter,
                 sigma=sigma,
                 clip_limit=clip_limit,
                 tiles=result.tiles,

@@ -9,14 +9,8 @@ from comfy_api.latest import io
 from ..engine.networks.inpaint.choice import AUTO, Choice, choose_inpainter
 from ..engine.networks.inpaint.inpaint import WINDOW, Figures, inpaint
 from ..host.convert import floats_to_images
-from ..host.inpaint import (
-    images_to_photos,
-    inpaint_files,
-    load_inpainter,
-    marked_percent,
-    marks_anything,
-    mask_to_marks,
-)
+from ..host.inpaint import inpaint_files, load_inpainter
+from ..host.marks import images_to_photos, marked_percent, marks_anything, mask_to_marks, nothing_marked
 from ..host.progress import HostProgress, batch_progress
 from ..host.report import StageReport, report_ui
 
@@ -35,7 +29,7 @@ class LaMaInpaint(io.ComfyNode):
             description=(
                 "Makes what a mask marks disappear, as if it had never been there: plates, badges, stickers, text. "
                 "Only the surroundings of the marked parts are computed, at any size of the picture; everything else "
-                "comes back unchanged."
+                "keeps its colours."
             ),
             search_aliases=["inpaint", "lama", "remove object", "erase", "clean up", "licence plate", "watermark"],
             inputs=[
@@ -43,8 +37,8 @@ class LaMaInpaint(io.ComfyNode):
                 io.Mask.Input(
                     "mask",
                     tooltip=(
-                        "1 = repaint, as detectors mark (not 1 = transparent), one for all or per image. Grey is "
-                        "mixed in by that much; other sizes are resized. Empty: the original."
+                        "1 = repaint, as detectors mark (not 1 = transparent), one for all or per image; several on "
+                        "one image add up. Grey is mixed in by that much; other sizes are resized. Empty: the original."
                     ),
                 ),
                 io.Combo.Input(
@@ -86,7 +80,8 @@ class LaMaInpaint(io.ComfyNode):
         for photo, result in zip(photos, results, strict=True):
             report.add(size=[photo.shape[1], photo.shape[0]], **_figures(choice, result.figures))
         text = report.json()
-        return io.NodeOutput(floats_to_images([one.rgb for one in results]), text, ui=report_ui(text))
+        done = image if network is None else floats_to_images([one.rgb for one in results])
+        return io.NodeOutput(done, text, ui=report_ui(text))
 
 
 class FirstMask(io.ComfyNode):
@@ -149,7 +144,7 @@ class FirstMask(io.ComfyNode):
         which = next((number for number, one in asked.items() if marks_anything(one)), 0)
         report.add(which=which, marked={number: marked_percent(one) for number, one in asked.items()})
         text = report.json()
-        return io.NodeOutput(asked[which] if which else torch.zeros_like(mask), which, text, ui=report_ui(text))
+        return io.NodeOutput(asked[which] if which else nothing_marked(mask), which, text, ui=report_ui(text))
 
 
 def _figures(choice: Choice, figures: Figures) -> dict[str, object]:

@@ -65,12 +65,12 @@ class TrainingSet(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, folder: str, **_others: object) -> str:
-        return repr(state(training_folder(folder)))
+        return repr(state(training_folder(folder)[0]))
 
     @classmethod
     def execute(cls, folder: str, trigger: str, caption: str, minimum: int) -> io.NodeOutput:
         report = StageReport("TrainingSet")
-        examples = find_examples(training_folder(folder), trigger, caption, minimum)
+        examples = find_examples(*training_folder(folder), trigger, caption, minimum)
         pairs = [one.photo for one in examples if one.photo != one.picture]
         read = read_pictures([*(one.picture for one in examples), *pairs], HostProgress())
         images = [torch.from_numpy(pixels)[None] for pixels in read]

@@ -133,14 +133,23 @@ class TrainingStart(io.ComfyNode):
         before: Weights | None = None,
     ) -> io.NodeOutput:
         say_stage(node_id, Stage(start, end))
-        matrices = {
-            name: module.weight.shape
+        trainable = [
+            (name, module)
             for name, module in model.model.named_modules()
-            if hasattr(module, "weight_function") and module.weight is not None and module.weight.ndim >= 2
-        }
+            if hasattr(module, "weight_function") and module.weight is not None
+        ]
+        matrices = {name: module.weight.shape for name, module in trainable if module.weight.ndim >= 2}
         if before is None:
             return io.NodeOutput(model, hand_over(new_adapters(matrices, rank, alpha, seed), start))
-        check_belongs(before, matrices, rank)
+        vectors = {
+            **{f"{name}.diff": module.weight.shape for name, module in trainable if name not in matrices},
+            **{
+                f"{name}.diff_b": module.bias.shape
+                for name, module in trainable
+                if getattr(module, "bias", None) is not None
+            },
+        }
+        check_belongs(before, matrices, vectors, rank)
         with torch.inference_mode(False):
             learned = {key: value.clone() for key, value in differences(before).items()}
         patched, _ = load_lora_for_models(model, None, learned, 1.0, 0.0)

@@ -29,7 +29,7 @@ LORA_STRENGTH = 0.8
 # The titles of the workflow's nodes that this module relies on. Phases by the name under which they are skipped.
 PHASES = {"sanitize": "Sanitize", "stylize": "Stylize", "quantize": "Quantize", "vectorize": "Vectorize"}
 PHOTO, CHECKPOINT, WORDS, STRENGTHS, SAMPLE, GATE = "Photo", "Checkpoint", "Words", "Strengths", "Sample", "Gate"
-UPSCALE, PALETTE, OUTLINE = "Upscale", "Palette", "Outline"
+UPSCALE, PALETTE, FINISH, OUTLINE = "Upscale", "Palette", "Finish", "Outline"
 SAVE, SAVE_PREVIEW = "Save SVG", "Save preview"
 SAVE_PICTURE = "Save picture"  # the node that is put in where there is no drawing
 
@@ -73,12 +73,12 @@ class VehicleRequest:
     def __post_init__(self) -> None:
         self._check_phases()
         if self.palette is not None:
-            colors = tuple(dict.fromkeys(_hex(color, "palette") for color in self.palette))
+            colors = tuple(dict.fromkeys(_hex(color, _flag("palette")) for color in self.palette))
             if not 1 <= len(colors) <= MOST_COLORS:
                 raise UsageError(f"a palette has 1 to {MOST_COLORS} colours; {len(colors)} were given")
             object.__setattr__(self, "palette", colors)
         if self.outline_color is not None:
-            object.__setattr__(self, "outline_color", _hex(self.outline_color, "outline color"))
+            object.__setattr__(self, "outline_color", _hex(self.outline_color, _flag("outline_color")))
         check_seed(self.seed)
         for name, low, high in (
             ("depth", 0, 2),
@@ -90,12 +90,14 @@ class VehicleRequest:
         ):
             value = getattr(self, name)
             if value is not None and not (low <= value <= high and math.isfinite(value)):
-                raise UsageError(f"{name} is {low} or more{f', at most {high}' * (high < math.inf)}; {value} is not")
+                raise UsageError(
+                    f"{_flag(name)} is {low} or more{f', at most {high}' * (high < math.inf)}; {value} is not"
+                )
         if self.megapixels is not None and not 0 < self.megapixels < math.inf:
-            raise UsageError(f"megapixels is above 0; {self.megapixels} is not")
+            raise UsageError(f"{_flag('megapixels')} is above 0; {self.megapixels} is not")
         for name, strength in self.loras:
             if not math.isfinite(strength):
-                raise UsageError(f"the strength of the LoRA {name} is a number; {strength} is not")
+                raise UsageError(f"the strength of {_flag('loras')} {name} is a number; {strength} is not")
 
     def _check_phases(self) -> None:
         for name in self.skip:
@@ -103,7 +105,7 @@ class VehicleRequest:
                 raise UsageError(f"the phases are {', '.join(PHASES)}; {name!r} is none")
             for option in _OF_PHASE.get(name, ()):
                 if getattr(self, option) not in (None, ()):
-                    raise UsageError(f"{option.replace('_', ' ')} belongs to the phase {name}, which is skipped")
+                    raise UsageError(f"{_flag(option)} belongs to the phase {name}, which is skipped")
         if set(self.skip) == set(PHASES):
             raise UsageError("all phases are skipped: nothing is left to do")
 
@@ -125,6 +127,8 @@ class VehicleRequest:
             (SAMPLE, "steps", self.steps),
             (UPSCALE, "megapixels", self.megapixels),
             (PALETTE, "palette", None if self.palette is None else ", ".join(self.palette)),
+            # A photo's border is its sky or road: only what was drawn has a ground of its own to take off.
+            (FINISH, "background", "keep" if "stylize" in self.skip and "vectorize" not in self.skip else None),
             (OUTLINE, "width", self.outline),
             (OUTLINE, "color", self.outline_color),
             (OUTLINE, "centrelines", self.centrelines),
@@ -205,13 +209,18 @@ def download_vehicle(
 
 def read_palette(text: str) -> tuple[str, ...]:
     """'FF0000,00FF00' as colours; separated by commas, semicolons or spaces. Raises UsageError."""
-    return tuple(_hex(word, "palette") for word in re.split(r"[\s,;]+", text) if word)
+    return tuple(_hex(word, _flag("palette")) for word in re.split(r"[\s,;]+", text) if word)
+
+
+def _flag(option: str) -> str:
+    """How the command line calls it."""
+    return "--lora" if option == "loras" else f"--{option.replace('_', '-')}"
 
 
 def _hex(color: str, what: str) -> str:
     match = _HEX.fullmatch(color.strip())
     if match is None:
-        raise UsageError(f"the {what} takes colours as hex, like FF0000; {color!r} is none")
+        raise UsageError(f"{what} takes colours as hex, like FF0000; {color!r} is none")
     digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
     return f"#{digits.upper()}"
 

@@ -6,14 +6,19 @@ its pixels are decided one by one; only those of an edge between two even places
 at the half-way of the two (ADR 0004: a mixture may look like a third colour).
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from ..progress import Progress, part, silent
 from ..raster.bilateral import bilateral
 from .mixtures import Tolerances, flat
+from .mixtures import nearest as nearest_in_lab
 from .nearest import nearest_by_eye
+from .palette import MAX_COLORS
 from .source import Source
 
 Labels = NDArray[np.uint8]
@@ -24,11 +29,56 @@ _RIPPLE = 0.5  # source pixels: the blur that calms what an upscaler makes of co
 _CALM = (15, 30.0, 7.0)  # diameter in source pixels, sigmas in bytes and pixels: beyond noise, short of a colour's step
 _STRIP = 150_000  # pixels of the source looked at between two progress reports
 _CHUNK = 500_000  # pixels of the image decided between two
+_LOOKED_AT = 500_000  # pixels of the source, at most, that tell whether its own colours stand for it
+_MISREAD = 0.002  # share of the even pixels
+_NOISE = 2.0  # CIEDE2000: less than this is no reason to tear a noisy place apart
 
 
 def is_shaded(source: Source, gradients: bool) -> bool:
     """Whether a picture is no flat art: it has smooth ramps, or hardly any even places."""
     return gradients or 2 * int(flat(source.rgb, source.tolerances).sum()) < source.rgb.shape[0] * source.rgb.shape[1]
+
+
+def is_misread(
+    source: Source,
+    visible: NDArray[np.bool_] | None,
+    colors: NDArray[np.uint8],
+    table: NDArray[np.uint8],
+    wanted: NDArray[np.uint8],
+    progress: Progress = silent,
+) -> bool:
+    """Whether the colours found in flat art cannot stand for it: there are more, or even places would look wrong.
+
+    visible: (h, w), None = all. colors: (n, 3) that were found, table: (n, 3) what each would become, one of wanted.
+    """
+    if len(colors) >= MAX_COLORS:
+        return True
+    step = int(np.ceil(np.sqrt(source.rgb.shape[0] * source.rgb.shape[1] / _LOOKED_AT)))
+    even = flat(source.rgb, replace(source.tolerances, flat=0))[::step, ::step]
+    progress(0.2)
+    noisy = flat(source.rgb, source.tolerances)[::step, ::step]
+    progress(0.4)
+    if visible is not None:
+        noisy = noisy & visible[::step, ::step]
+    if not noisy.any():
+        return False
+    rgb, slack = source.rgb[::step, ::step][noisy], np.full(int(noisy.sum()), _NOISE)
+    if not source.compressed:  # what is even to the bit is no noise
+        slack[even[noisy]] = 0
+    label, _ = nearest_in_lab(rgb[None], colors)
+    progress(0.6)
+    ours, best = table[label[0]], wanted[nearest_by_eye(rgb, wanted)]
+    progress(0.8)
+    other = np.flatnonzero((ours != best).any(axis=1))
+    wrong = 0
+    for start in range(0, len(other), _STRIP):
+        progress(0.8 + 0.2 * start / len(other))
+        some = other[start : start + _STRIP]
+        lab, taken, better = (rgb2lab(part_of[some] / 255) for part_of in (rgb, ours, best))
+        gap = np.asarray(deltaE_ciede2000(lab, taken)) - np.asarray(deltaE_ciede2000(lab, better))
+        wrong += int((gap > slack[some] + 1e-9).sum())
+    progress(1.0)
+    return wrong > _MISREAD * len(rgb)
 
 
 def obey_labels(

@@ -1,8 +1,9 @@
 """A picture in the colours of its palette: estimate or obey, snap, replace, and the same for opacity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +12,7 @@ from ..raster.alpha import bleed_colors, resize_alpha
 from ..raster.gradients import has_gradients
 from .estimate import estimate_colors
 from .nearest import nearest_by_eye
-from .obey import is_shaded, obey_labels
+from .obey import is_misread, is_shaded, obey_labels
 from .palette import Palette, PaletteRequest, Remap
 from .snap import snap_labels
 from .source import Source, read_source
@@ -55,7 +56,7 @@ def quantize(
     """Snap an image (H, W, 3) with alpha (H, W) 0..1 to a palette.
 
     With fixed colours flat art is snapped to its own colours, each of which becomes the fixed one that looks most like
-    it; a shaded picture is decided pixel by pixel (`obey`).
+    it; a shaded picture, and one of more shades than colours can be found, is decided pixel by pixel (`obey`).
 
     reference: the picture before it was upscaled (h, w, 3), where colours are read; None = the image itself, which
     is read too where it was shrunk: it has every colour and less to look at.
@@ -65,17 +66,23 @@ def quantize(
     original = image if reference is None or reference.size > image.size else reference
     height, width = original.shape[:2]
     small_alpha = resize_alpha(alpha, width, height)
-    original = bleed_colors(original, small_alpha)
-    source = read_source(original)
+    progress(0.01)
+    original = bleed_colors(original, small_alpha, progress=part(progress, 0.01, 0.03))
+    progress(0.03)
+    source = read_source(original, part(progress, 0.03, 0.1))
     visible = None if small_alpha is None else np.asarray(small_alpha >= _FAINT)
     progress(0.1)
-    gradients = has_gradients(original)
+    gradients = has_gradients(original, part(progress, 0.1, 0.12))
     progress(0.12)
     by_pixel = bool(request.fixed) and is_shaded(source, gradients)
     if by_pixel:
         colors = _wanted(source, visible, request, part(progress, 0.12, 0.25))
     else:
-        colors = estimate_colors(source, visible, request.count, part(progress, 0.12, 0.25))
+        # As many colours as were given need no other limit.
+        count = request.count if request.count < len(request.fixed) or not request.fixed else 0
+        colors = estimate_colors(source, visible, count, part(progress, 0.12, 0.22))
+        if request.fixed and not count and _is_misread(source, visible, colors, request, part(progress, 0.22, 0.24)):
+            by_pixel, colors = True, _wanted(source, visible, request, part(progress, 0.24, 0.25))
     table, transparent = _targets(colors, request)
     progress(0.25)
     if cleanup < 0:
@@ -102,6 +109,17 @@ def quantize(
         tuple(color for color in request.fixed if color not in palette.colors),
         removed,
     )
+
+
+def _is_misread(
+    source: Source,
+    visible: NDArray[np.bool_] | None,
+    colors: NDArray[np.uint8],
+    request: PaletteRequest,
+    progress: Progress,
+) -> bool:
+    table, _ = _targets(colors, replace(request, remaps=()))
+    return is_misread(source, visible, colors, table, hex_to_rgb(request.fixed), progress)
 
 
 def _wanted(
@@ -171,17 +189,19 @@ def _snap_alpha(
     """Opacity in at most four levels, edges at their half-way; None when all is opaque."""
     if alpha is None or small is None:
         return None
-    grey, small_grey = (np.repeat(_bytes(plane)[..., None], 3, axis=2) for plane in (alpha, small))
-    source = read_source(small_grey)
-    levels = estimate_colors(source, None, _OPACITY_LEVELS)
+    grey = _grey(alpha)
+    progress(0.1)
+    source = read_source(_grey(small), part(progress, 0.1, 0.2))
+    levels = estimate_colors(source, None, _OPACITY_LEVELS, part(progress, 0.2, 0.4))
     share = levels[:, 0].astype(np.float32) / 255
     share = np.select([share < 0.04, share > 0.96], [np.float32(0), np.float32(1)], share)
-    snapped = share[snap_labels(grey, source, levels, 0, progress)]
+    snapped = share[snap_labels(grey, source, levels, 0, part(progress, 0.4, 1))]
     return None if (snapped == 1).all() else snapped
 
 
-def _bytes(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(plane * 255).astype(np.uint8)
+def _grey(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Opacity (H, W) as a picture."""
+    return np.asarray(cv2.cvtColor(np.rint(plane * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _background(labels: NDArray[np.uint8], levels: NDArray[np.float32] | None, table: NDArray[np.uint8]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import Progress, silent
 from ..raster.denoise import calm
 from .mixtures import CLEAN, COMPRESSED, Tolerances
 
@@ -22,6 +23,6 @@ class Source:
         return COMPRESSED if self.compressed else CLEAN
 
 
-def read_source(rgb: NDArray[np.uint8]) -> Source:
+def read_source(rgb: NDArray[np.uint8], progress: Progress = silent) -> Source:
     """Judge a picture (h, w, 3) clean or compressed, and prepare it accordingly."""
-    return Source(*calm(rgb))
+    return Source(*calm(rgb, progress))

@@ -5,6 +5,7 @@ whom. What remains to do is small: the pixels are looked at twice, at the start 
 regions, engine/trace/regions.py, is 4-connected, as outlines need it.)
 """
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from ..progress import Progress, part, silent
 NOTHING = 255  # the label of transparent pixels: no colour, and they take none
 
 _STRIP = 500_000  # pixels read between two progress reports
+_STEP = 50_000  # neighbours looked at between two, once the patches are known
 _Ints = NDArray[np.int64]
 
 
@@ -132,8 +134,9 @@ def _counted(a: _Ints, b: _Ints, length: _Ints, count: int) -> _Touching:
     """Every pair once, with the sum of its lengths; what touches itself is left out."""
     apart = a != b
     a, b, length = a[apart], b[apart], length[apart]
-    code, where = np.unique(np.minimum(a, b) * count + np.maximum(a, b), return_inverse=True)
-    return _Touching(code // count, code % count, np.bincount(where, length, len(code)).astype(np.int64))
+    pairs = coo_array((length, (np.minimum(a, b), np.maximum(a, b))), shape=(count, count)).tocsr()
+    first = np.repeat(np.arange(count), np.diff(pairs.indptr))
+    return _Touching(first, pairs.indices.astype(np.int64), pairs.data.astype(np.int64))
 
 
 def _joined(strips: list[_Strip], labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Ints, _Ints, _Touching]:
@@ -176,57 +179,87 @@ def _row(strip: _Strip, width: int, last: bool) -> _Ints:
 def _given_away(
     label: NDArray[np.uint8], area: _Ints, touching: _Touching, least: float, progress: Progress
 ) -> tuple[NDArray[np.uint8], int]:
-    """The label of each patch afterwards, and how many were given away.
+    """The label of each patch afterwards, and how many were given away: one by one, smallest first.
 
-    All that are smaller than every neighbour go at once: none of them touches another, and none could be reached by
-    one that is smaller, so the result is that of going one by one, smallest first.
+    What joins is a tree of patches under one of them, with the pieces of what its members touch. A group is read when
+    its turn comes, and is at least twice as large when it comes again: all work is that of sorting, whatever joins.
     """
-    seen = label[touching.a] != NOTHING
-    seen &= label[touching.b] != NOTHING
-    edges = _Touching(touching.a[seen], touching.b[seen], touching.length[seen])
-    owner = np.arange(len(label))
-    label, removed = label.copy(), 0
-    speck = area < least
-    total = max(int(speck.sum()), 1)
-    while True:
-        progress(min(removed / total, 1.0))
-        ours = speck[edges.a] | speck[edges.b]  # two large neighbours stay what they are
-        edges = _Touching(edges.a[ours], edges.b[ours], edges.length[ours])
-        if not len(edges.a):
-            return label[owner], removed
-        go = speck & _smallest(area, edges)
-        one = np.concatenate([edges.a, edges.b])
-        other = np.concatenate([edges.b, edges.a])
-        length = np.concatenate([edges.length, edges.length])
-        mine = go[one]
-        one, other, length = one[mine], other[mine], length[mine]
-        label[go] = _commonest(one, label[other], length)
-        joins = label[one] == label[other]
-        group = _components(len(label), one[joins], other[joins])
-        removed += int(go.sum())
-        count = int(group.max()) + 1
-        merged = np.empty(count, np.uint8)
-        merged[group] = label
-        label, owner = merged, group[owner]
-        area = np.bincount(group, area, count).astype(np.int64)
-        speck = area < least
-        edges = _counted(group[edges.a], group[edges.b], edges.length, count)
+    seen = (label[touching.a] != NOTHING) & (label[touching.b] != NOTHING)
+    progress(0.0)
+    seen &= (area[touching.a] < least) | (area[touching.b] < least)  # two large neighbours stay what they are
+    starts, others, lengths = _by_patch(touching.a[seen], touching.b[seen], touching.length[seen], len(label))
+    progress(0.0)
+    specks = np.flatnonzero((area < least) & (np.diff(starts) > 0))
+    count, total, removed, work = len(label), max(len(specks), 1), 0, 0
+    turns: list[int] = (area[specks] * count + specks).tolist()  # ordered by area, then by the first of the group
+    heapq.heapify(turns)
+    starts, color, size = starts.tolist(), label.tolist(), area.tolist()
+    parent, first = list(range(count)), list(range(count))
+    pieces: dict[int, list[int | dict[int, int]]] = {}  # a patch as it was, or what was read together
+    progress(0.0)
+    while turns:
+        own_size, patch = divmod(heapq.heappop(turns), count)
+        group = _root(parent, patch)
+        if first[group] != patch or size[group] != own_size:
+            continue  # it has joined since
+        around: dict[int, int] = {}
+        for piece in pieces.pop(group, (group,)):
+            if isinstance(piece, int):
+                here = slice(starts[piece], starts[piece + 1])
+                found = zip(others[here].tolist(), lengths[here].tolist(), strict=True)
+            else:
+                found = piece.items()
+            for other, length in found:
+                root = other if parent[other] == other else _root(parent, other)
+                if root != group:
+                    around[root] = around.get(root, 0) + length
+            work += 1
+        work += len(around)
+        if work > _STEP:
+            progress(removed / total)
+            work = 0
+        if not around:
+            continue
+        chosen = _commonest(around, color)
+        joined = [other for other in around if color[other] == chosen]
+        head = max(joined, key=size.__getitem__)
+        removed += 1
+        for other in (group, *joined):
+            if other != head:
+                parent[other] = head
+                size[head] += size[other]
+                first[head] = min(first[head], first[other])
+        parts = [part for other in joined for part in pieces.pop(other, (other,))]
+        if size[head] < least:
+            pieces[head] = [*parts, around]
+            heapq.heappush(turns, size[head] * count + first[head])
+    progress(1.0)
+    root = np.array(parent)
+    while (root != root[root]).any():
+        root = root[root]
+    return label[root], removed
 
 
-def _smallest(area: _Ints, edges: _Touching) -> NDArray[np.bool_]:
-    """Which patches have neighbours, all of them larger; of two equal ones the earlier is the smaller."""
-    beaten = np.zeros(len(area), bool)
-    known = np.zeros(len(area), bool)
-    first = (area[edges.a] < area[edges.b]) | ((area[edges.a] == area[edges.b]) & (edges.a < edges.b))
-    beaten[np.where(first, edges.b, edges.a)] = True
-    known[edges.a] = known[edges.b] = True
-    return known & ~beaten
+def _commonest(around: dict[int, int], color: list[int]) -> int:
+    """The colour that most of what is around has; of equal ones the lower."""
+    shares: dict[int, int] = {}
+    for other, length in around.items():
+        shares[color[other]] = shares.get(color[other], 0) + length
+    most = max(shares.values())
+    return min(value for value, length in shares.items() if length == most)
 
 
-def _commonest(patch: _Ints, label: NDArray[np.uint8], length: _Ints) -> NDArray[np.uint8]:
-    """The label with the greatest length for each patch named, patches ascending."""
-    code, where = np.unique(patch * 256 + label, return_inverse=True)
-    weight = np.bincount(where, length, len(code))
-    order = np.lexsort((code, -weight, code // 256))
-    _, first = np.unique(code[order] // 256, return_index=True)
-    return (code[order][first] % 256).astype(np.uint8)
+def _by_patch(a: _Ints, b: _Ints, length: _Ints, count: int) -> tuple[_Ints, _Ints, _Ints]:
+    """For each patch where its neighbours begin (count + 1,), the neighbours, and the lengths."""
+    one, other = np.concatenate([a, b]), np.concatenate([b, a])
+    order = np.argsort(one, kind="stable")
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(one, minlength=count))])
+    return starts, other[order], np.tile(length, 2)[order]
+
+
+def _root(parent: list[int], patch: int) -> int:
+    """The patch at the head of a group; the way there gets shorter."""
+    while parent[patch] != patch:
+        parent[patch] = parent[parent[patch]]
+        patch = parent[patch]
+    return patch

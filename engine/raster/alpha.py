@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import Progress, silent
 from .resize import resize_lanczos
 
 # At 8/255 a colour that was stored multiplied by its alpha in 8 bits is uncertain by 16 levels;
@@ -26,7 +27,7 @@ def flatten(
 
 
 def bleed_colors(
-    rgb: NDArray[np.uint8], alpha: NDArray[np.float32] | None, invisible: float = INVISIBLE
+    rgb: NDArray[np.uint8], alpha: NDArray[np.float32] | None, invisible: float = INVISIBLE, progress: Progress = silent
 ) -> NDArray[np.uint8]:
     """Give every pixel with alpha <= `invisible` the colour of the nearest pixel above it.
 
@@ -43,10 +44,12 @@ def bleed_colors(
     _, labels = cv2.distanceTransformWithLabels(
         hidden.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    progress(0.4)
     nearest = np.asarray(labels, np.int32)
     seen = ~hidden
     colors = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
     colors[nearest[seen]] = rgb[seen]
+    progress(0.7)
     bled = rgb.copy()
     bled[hidden] = colors[nearest[hidden]]
     return bled

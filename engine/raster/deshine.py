@@ -24,9 +24,12 @@ _COST = 20  # values per pixel that a change of colour space looks at, as it is 
 
 @dataclass(frozen=True)
 class Deshined:
-    """rgb: (H, W, 3). tiles: CLAHE's tiles per side, 0 = it was left out. change: mean change of lightness, 0..100."""
+    """rgb: (H, W, 3). diameter: of the filter that ran, odd, 1 = it was left out. tiles: CLAHE's tiles per side, 0 = it
+    was left out. change: mean change of lightness, 0..100.
+    """
 
     rgb: NDArray[np.uint8]
+    diameter: int
     tiles: int
     change: float
 
@@ -41,7 +44,8 @@ def deshine(
 ) -> Deshined:
     """Calm the lightness of a picture (H, W, 3).
 
-    diameter: of the bilateral filter in pixels, 1..31 (1 = none). sigma: its reach in lightness and in space, 0..255
+    diameter: of the bilateral filter in pixels, 1..31 (1 = none; an even one
+    is taken as the next odd one, which has a middle). sigma: its reach in lightness and in space, 0..255
     (0 = none). clip_limit: of CLAHE, 0..40 (0 = none). grid: its tiles per side, 1..64; fewer in a picture where they
     would be smaller than 16 px. Pixels whose lightness stays keep their bytes, and greys stay greys. Raises BadInput.
     """
@@ -60,7 +64,8 @@ def deshine(
         result[top:bottom] = _relit(rgb[top:bottom], shift)
         change += int(np.abs(shift).sum())
     progress(1.0)
-    return Deshined(result, tiles, change / max(light.size, 1) / float(_BYTES_PER_L))
+    ran = diameter | 1 if diameter > 1 and sigma > 0 else 1
+    return Deshined(result, ran, tiles, change / max(light.size, 1) / float(_BYTES_PER_L))
 
 
 def _tiles(shape: tuple[int, ...], grid: int) -> int:

@@ -8,7 +8,7 @@ A matrix gets alpha / rank * up @ down.
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -59,7 +59,7 @@ def trained(weights: Weights, alpha: float, before: Weights | None = None) -> We
     if broken is not None:
         raise EngineFailure(
             f"The weights of {broken} are no numbers any more. Lower 'learning_rate', or set 'training_dtype' to fp32; "
-            "then go on from the last checkpoint."
+            + ("then train anew." if before is None else "then go on from the last checkpoint.")
         )
     for key in [key for key in made if key.endswith(ALPHA)]:
         up = key[: -len(ALPHA)] + UP
@@ -73,32 +73,47 @@ def trained(weights: Weights, alpha: float, before: Weights | None = None) -> We
 def continued(weights: Weights, alpha: float) -> Weights:
     """The weights of a file with the alpha that is asked for and the effect that they had.
 
-    Raises BadInput for a LoRA under other names than the host's.
+    Raises BadInput for a LoRA under other names or in other shapes than the host's, and for values that are no numbers.
     """
-    matrices = {key[: -len(UP)] for key in weights if key.endswith(UP)}
-    if not matrices or not all({module + DOWN, module + ALPHA} <= weights.keys() for module in matrices):
+    if not _of_the_host(weights):
         raise BadInput(
             "The LoRA to continue",
             value="a file of another program",
             limit="one that this node, or ComfyUI's own training nodes, made",
             remedy="Choose such a file, or set 'continue_from' to new.",
         )
+    broken = next((key for key, value in weights.items() if not torch.isfinite(value).all()), None)
+    if broken is not None:
+        raise BadInput(
+            "The LoRA to continue",
+            value=f"{broken} that is no number",
+            limit="numbers",
+            remedy="Choose an earlier checkpoint, or set 'continue_from' to new.",
+        )
     return trained(weights, alpha)
 
 
-def check_belongs(weights: Weights, matrices: Mapping[str, torch.Size], rank: int) -> None:
-    """Raises BadInput unless the weights are of these matrices and of this rank."""
-    found = {key[: -len(UP)]: value.shape for key, value in weights.items() if key.endswith(UP)}
-    if {module: shape[0] for module, shape in found.items()} != {
-        module: shape[0] for module, shape in matrices.items()
-    }:
+def check_belongs(
+    weights: Weights, matrices: Mapping[str, torch.Size], vectors: Mapping[str, torch.Size], rank: int
+) -> None:
+    """Raises BadInput unless the weights, as `continued` gives them, are of this model and of this rank.
+
+    vectors: shape of every norm and bias, by the key of what is added to it. A file may lack some: they begin at 0.
+    """
+    found = {
+        key[: -len(UP)]: (value.shape[0], weights[key[: -len(UP)] + DOWN].shape[1]) for key, value in _ups(weights)
+    }
+    strange = sum(shape != found.get(module) for module, shape in _flat(matrices).items())
+    strange += len(found.keys() - matrices.keys())
+    strange += sum(value.shape != vectors.get(key) for key, value in differences(weights).items())
+    if strange:
         raise BadInput(
             "The LoRA to continue belongs to another model",
-            value=f"{len(found)} matrices",
-            limit=f"the {len(matrices)} of the connected one",
+            value=f"{len(found)} matrices, {strange} names or shapes that differ",
+            limit=f"the {len(matrices)} matrices of the connected one",
             remedy="Connect the model that it was trained on.",
         )
-    ranks = {shape[1] for shape in found.values()}
+    ranks = {value.shape[1] for _, value in _ups(weights)}
     if ranks != {rank}:
         raise BadInput(
             "'rank' is not that of the LoRA to continue",
@@ -106,3 +121,26 @@ def check_belongs(weights: Weights, matrices: Mapping[str, torch.Size], rank: in
             limit=", ".join(map(str, sorted(ranks))),
             remedy="Set it to that: a rank cannot change on the way.",
         )
+
+
+def _ups(weights: Weights) -> Iterable[tuple[str, Tensor]]:
+    return [(key, value) for key, value in weights.items() if key.endswith(UP)]
+
+
+def _flat(matrices: Mapping[str, torch.Size]) -> dict[str, tuple[int, int]]:
+    return {module: (shape[0], math.prod(shape[1:])) for module, shape in matrices.items()}
+
+
+def _of_the_host(weights: Weights) -> bool:
+    """Whether these are whole adapters of at least one matrix, and nothing that the host's trainer would not make."""
+    modules = {key[: -len(UP)] for key, _ in _ups(weights)}
+    expected = {module + ending for module in modules for ending in (UP, DOWN, ALPHA)}
+    if not modules or weights.keys() - differences(weights).keys() != expected:
+        return False
+    if not all(value.is_floating_point() for value in weights.values()):
+        return False
+    pairs = [(weights[module + UP], weights[module + DOWN], weights[module + ALPHA]) for module in modules]
+    return all(
+        up.ndim == down.ndim == 2 and up.shape[1] == down.shape[0] > 0 and alpha.numel() == 1
+        for up, down, alpha in pairs
+    )

@@ -128,6 +128,22 @@ def test_a_preview_of_no_drawing_and_options_of_skipped_phases_are_bad_usage() -
                 VehicleRequest(**option, skip=("sanitize", phase))
 
 
+def test_a_photo_keeps_the_ground_that_a_drawing_loses() -> None:
+    for skip, wanted in {(): "remove", ("sanitize",): "remove", ("stylize",): "keep"}.items():
+        assert by_title(vehicle_graph(VehicleRequest(skip=skip), "x.png"))["Finish"]["background"] == wanted
+
+
+def test_what_is_wrong_is_named_as_it_is_written() -> None:
+    for given, flag in (
+        ({"loras": (("a", 1.0),)}, "--lora belongs"),
+        ({"keep_best": False}, "--keep-best belongs"),
+        ({"depth": -1.0, "skip": ()}, "--depth is 0 or more"),
+        ({"outline_color": "black"}, "--outline-color takes"),
+    ):
+        with pytest.raises(UsageError, match=flag):
+            VehicleRequest(**{"skip": ("stylize",), **given})
+
+
 def test_loras_stand_between_the_checkpoint_and_all_that_use_it() -> None:
     files = ["style/flat.safetensors", "car.safetensors"]
 
@@ -243,7 +259,7 @@ def test_where_results_go(photos: Path) -> None:
     assert targets("a.png -o o.png --skip vectorize") == [("a.png", "o.png")]
     assert targets("a.png b.png -o out --skip vectorize") == [("a.png", "out/a.png"), ("b.png", "out/b.png")]
     for wrong, said in {
-        "a.png -o o.png": "the result is a .svg file",
+        "a.png -o o.png": "the result is a .svg file; o.png is not .a picture of the drawing: --png;",
         "a.png -o o.svg --skip vectorize": "vectorize is skipped: the result is a .png file",
         "a.png -o a.png --skip vectorize": "would replace",
         "a.png b.png -o o.svg": "do not fit into the one file",
@@ -251,6 +267,7 @@ def test_where_results_go(photos: Path) -> None:
         "a.png -o o.svg --png p.jpg": "is not a .png file",
         "a.png -o o.svg --png a.png": "would replace",
         "absent.png -o o.svg": "no file",
+        "a.png -o o.svg --skip ,": "--skip takes names of phases",
     }.items():
         with pytest.raises(UsageError, match=said):
             targets(wrong)

@@ -17,7 +17,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from vectrahub.tests.host.events import listen
 from vectrahub.tests.host.runs import Graph, Outcome, busy, history, run, submit
@@ -27,6 +29,7 @@ from vectrahub.tests.tiny_lama import write_checkpoint, write_lama, write_torchs
 
 pytestmark = pytest.mark.host
 
+ADD = {"operation": "add"}
 HOLE = np.s_[20:40, 30:41]
 _salt = itertools.count(1)  # the host caches what it has computed, and its listings
 
@@ -104,6 +107,23 @@ def test_an_empty_mask_gives_the_original_and_needs_no_weights(host: RunningHost
     assert figures["engine"] == "none" and "original" in figures["reason"] and figures["runs"] == 0
 
 
+def test_no_planes_at_all_mark_nothing(host: RunningHost) -> None:
+    """As core's SAM 3 gives them where nothing is found, with a node between that would stumble over them."""
+    graph = nodes(
+        Batch=("VectraHubTest_Batch", {"count": 0, "width": 40, "height": 30}),
+        Found=("VectraHub_FirstMask", {"mask": ("Batch", 1)}),
+        Grow=("GrowMask", {"mask": ("Found", 0), "expand": 5, "tapered_corners": True}),
+        Photo=("LoadImage", {"image": photo(host, hole=None)[0]}),
+        Inpaint=("VectraHub_LaMaInpaint", {"image": ("Photo", 0), "mask": ("Grow", 0), "model": "auto"}),
+        Bare=("VectraHub_LaMaInpaint", {"image": ("Photo", 0), "mask": ("Batch", 1), "model": "auto"}),
+        Save=("PreviewImage", {"images": ("Inpaint", 0)}),
+        Shown=("PreviewImage", {"images": ("Bare", 0)}),
+    )
+    done = run(host, graph)
+    assert report(done, "2")["images"] == [{"which": 0, "marked": {"1": 0.0}}]
+    assert [report(done, node)["images"][0]["engine"] for node in ("5", "6")] == ["none", "none"]
+
+
 # With weights
 
 
@@ -121,6 +141,11 @@ def lama(host: RunningHost, written: Path) -> Iterator[RunningHost]:
     write_torchscript(place / "script.pt")
     write_rrdbnet(place / "upscaler.safetensors", 2)
     (place / "half.safetensors").write_bytes(written.read_bytes()[:100_000])
+    tensors = load_file(written)
+    save_file(dict(list(tensors.items())[: len(tensors) // 2]), place / "part.safetensors")
+    torch.save([1, 2, 3], place / "list.pth")
+    torch.save(None, place / "none.pth")
+    torch.save({"state_dict": {1: torch.ones(2)}}, place / "numbers.pth")
     try:
         yield host
     finally:
@@ -163,12 +188,39 @@ def test_a_batch_takes_one_mask_or_one_each(lama: RunningHost) -> None:
     assert "The mask batch does not fit the image batch: got 3 masks, allowed 1 or 2" in run(lama, batch(3, 1.0)).error
 
 
+def test_several_masks_over_one_picture_add_up_and_small_marks_stay(lama: RunningHost) -> None:
+    """Two planes of 400 px, 3 px marked in each, over a picture of 40."""
+    small = {"width": 3, "height": 3}
+    dots = {
+        f"Dot{x}": ("MaskComposite", {"destination": ("Wide", 0), "source": ("Dot", 0), "x": x, "y": 203, **ADD})
+        for x in (51, 303)
+    }
+    graph = nodes(
+        Photo=("EmptyImage", {"width": 40, "height": 40, "batch_size": 1, "color": next(_salt)}),
+        Wide=("SolidMask", {"value": 0.0, "width": 400, "height": 400}),
+        Dot=("SolidMask", {"value": 1.0, **small}),
+        **dots,
+        One=("MaskToImage", {"mask": ("Dot51", 0)}),
+        Other=("MaskToImage", {"mask": ("Dot303", 0)}),
+        Both=("ImageBatch", {"image1": ("One", 0), "image2": ("Other", 0)}),
+        Masks=("ImageToMask", {"image": ("Both", 0), "channel": "red"}),
+        Inpaint=("VectraHub_LaMaInpaint", {"image": ("Photo", 0), "mask": ("Masks", 0), "model": "auto"}),
+        Save=("PreviewImage", {"images": ("Inpaint", 0)}),
+    )
+    (figures,) = report(run(lama, graph), "10")["images"]
+    assert figures["marked"] == pytest.approx(100 * 2 / 1600, abs=0.001) and figures["runs"] > 0
+
+
 @pytest.mark.parametrize(
     ("file", "told"),
     [
         ("script.pt", "script.pt is no LaMa for inpainting: got a TorchScript archive"),
         ("upscaler.safetensors", "got a network of the kind ESRGAN"),
         ("half.safetensors", "got a file that cannot be read as one"),
+        ("part.safetensors", "got a file that cannot be read as one (KeyError)"),
+        ("none.pth", "got a file that cannot be read as one"),
+        ("list.pth", "got a file that holds no named tensors"),
+        ("numbers.pth", "got a file that holds no named tensors"),
     ],
 )
 def test_other_files_are_told_apart(lama: RunningHost, file: str, told: str) -> None:

@@ -158,6 +158,8 @@ def test_a_checkpoint_is_continued_as_if_nothing_had_happened(host: RunningHost,
     assert about(later[6])["loss"] == pytest.approx(about(done.files[6])["loss"], rel=1e-3)
     found, expected = weights(later[6]), weights(done.files[6])
     assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5, msg=key)
 
 
 def test_more_steps_run_only_what_is_new(host: RunningHost, folder: Path, name: str) -> None:
@@ -191,9 +193,13 @@ def test_a_cancelled_training_leaves_whole_checkpoints(host: RunningHost, folder
     assert not list((host.output / "loras").glob(".*"))
     last = max(left)
     assert all(value.isfinite().all() for value in weights(left[last]).values())
-    graph[TRAIN]["inputs"].update(steps=last + 3, continue_from=left[last].name)
+    graph[TRAIN]["inputs"].update(steps=last + 3)
+    heard = listen(host, graph)  # the start of that stage comes from the cache, and its file is still there
+    assert heard.outcome.problem is None, heard.outcome.error
+    assert [one.split(".")[-1] for one in heard.ids if ".start" in one or ".train" in one] == [f"train{last + 3}"]
+    graph[TRAIN]["inputs"].update(steps=last + 6, continue_from=left[last].name)
     assert run(host, graph).problem is None
-    assert max(checkpoints(host, name)) == last + 3
+    assert max(checkpoints(host, name)) == last + 6
 
 
 def test_the_file_works_in_cores_loader(host: RunningHost, done: Done, name: str) -> None:
@@ -234,6 +240,8 @@ def test_pairs_learn_the_target(host: RunningHost, name: str) -> None:
         ({"folder": ".."}, ["No such folder"]),
         ({"folder": "/tmp"}, ["No such folder"]),
         ({"folder": "."}, ["No such folder"]),
+        ({"folder": "a" * 5000}, ["No such folder", "aaa'..."]),
+        ({"folder": "a\0b"}, ["No such folder"]),
         ({"minimum": 11}, ["Too few pictures", "got 10", "at least 11"]),
     ],
 )
@@ -242,6 +250,15 @@ def test_bad_folders(host: RunningHost, folder: Path, name: str, inputs: dict[st
     graph["2"]["inputs"].update(inputs)
     error = run(host, graph).error
     assert "VectraHub_TrainingSet" in error and all(word in error for word in words), error
+
+
+def test_a_link_out_of_the_input_folder_is_no_folder(
+    host: RunningHost, folder: Path, name: str, tmp_path: Path
+) -> None:
+    graph = training(folder.rename(tmp_path / name), name)
+    (host.input / name).symlink_to(tmp_path / name)
+    error = run(host, graph | {"2": {**graph["2"], "inputs": {**graph["2"]["inputs"], "folder": name}}}).error
+    assert "no link out of it" in error and name not in error.split("allowed")[1], error
 
 
 def test_a_broken_picture_is_named(host: RunningHost, folder: Path, name: str) -> None:
@@ -256,12 +273,81 @@ def test_a_broken_picture_is_named(host: RunningHost, folder: Path, name: str) -
         ({"steps": 6}, ["got 6", "more than its 6"]),
         ({"name": "../style"}, ["no '..'"]),
         ({"name": "my_steps_style"}, ["no '_steps_'"]),
+        ({"name": "my_500_steps"}, ["no '_steps'", "my_500_steps"]),
+        ({"name": "x" * 173}, ["'181 bytes'", "at most 180"]),
+        ({"steps": 100, "checkpoint_every": 1}, ["'checkpoint_every'", "got 94", "at most 50"]),
     ],
 )
 def test_bad_settings(host: RunningHost, done: Done, settings: dict[str, Any], words: list[str]) -> None:
     asked = {"name": "style", "continue_from": done.files[6].name, "steps": 9, **settings}
     error = run(host, training(done.folder, **asked)).error
     assert "VectraHub_Train" in error and all(word in error for word in words), error
+
+
+@pytest.mark.parametrize(("letters", "trains"), [(171, True), (172, False)])
+def test_a_name_is_too_long_before_anything_is_trained(
+    host: RunningHost, done: Done, name: str, letters: int, trains: bool
+) -> None:
+    graph = training(done.folder, name.ljust(letters, "x"), steps=10, checkpoint_every=9, learning_rate=1e-5)
+    heard = listen(host, graph)
+    assert any(".train" in one for one in heard.ids) == trains == (heard.outcome.problem is None)
+
+
+def test_a_place_that_cannot_be_written_to(host: RunningHost, done: Done, name: str) -> None:
+    (host.output / "loras" / name).touch()
+    heard = listen(host, training(done.folder, f"{name}/style"))
+    assert all(word in heard.outcome.error for word in ("cannot be written", f"loras/{name}", "'name'"))
+    assert not any(".train" in one for one in heard.ids)
+
+
+def test_the_file_knows_its_steps_better_than_its_name(host: RunningHost, done: Done, name: str) -> None:
+    file = host.output / "loras" / f"{name}_2_steps_copy.safetensors"
+    file.write_bytes(done.files[3].read_bytes())
+    heard = listen(host, training(done.folder, f"{name}x", steps=6, continue_from=file.name))
+    assert said(heard) == ["Training: steps 4 to 6"]
+
+
+def put_lora(host: RunningHost, file: Path, name: str, about: str | None) -> str:
+    """A copy that says this about itself."""
+    copied = host.models / "loras" / f"{name}_3_steps_.safetensors"
+    copied.parent.mkdir(exist_ok=True)
+    save_file(weights(file), copied, None if about is None else {"vectrahub_training": about})
+    return copied.name
+
+
+@pytest.mark.parametrize("fault", ["{bad", "[" * 100_000, "cut", "empty", "pickle"])
+def test_a_broken_file_is_named_before_anything_is_trained(
+    host: RunningHost, done: Done, name: str, fault: str
+) -> None:
+    file = host.models / "loras" / put_lora(host, done.files[3], name, fault)
+    if fault == "cut":
+        file.write_bytes(done.files[3].read_bytes()[:-1000])
+    elif fault == "empty":
+        file.write_bytes(b"")
+    elif fault == "pickle":
+        torch.save(weights(done.files[3]), file)
+    heard = listen(host, training(done.folder, name, steps=9, continue_from=file.name))
+    assert all(word in heard.outcome.error for word in ("cannot be read", file.name, "'continue_from' to new"))
+    assert not any(".load" in one for one in heard.ids)
+
+
+@pytest.mark.parametrize("about_it", ['{"loss": 5}', '{"loss": [1, "2"]}', '{"steps": -4}', "[]", None])
+def test_a_loss_that_is_no_list_of_numbers_is_left_out(
+    host: RunningHost, done: Done, name: str, about_it: str | None
+) -> None:
+    file = put_lora(host, done.files[3], name, about_it)
+    assert run(host, training(done.folder, name, steps=5, continue_from=file)).problem is None
+    assert len(about(checkpoints(host, name)[5])["loss"]) == 2
+
+
+def test_other_inner_shapes_are_refused(host: RunningHost, done: Done, name: str) -> None:
+    changed = weights(done.files[3])
+    key = next(key for key in changed if key.endswith("lora_down.weight"))
+    save_file(
+        {**changed, key: changed[key][:, :-1].contiguous()},
+        file := host.models / "loras" / f"{name}_3_steps_.safetensors",
+    )
+    assert "another model" in run(host, training(done.folder, name, continue_from=file.name)).error
 
 
 def test_a_file_of_another_program_is_refused(host: RunningHost, done: Done, name: str) -> None:

@@ -46,7 +46,7 @@ def add_command(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     command.add_argument("--palette", metavar="HEX,...", help="the fills, 1 to 32 colours: FF0000,00FF00")
     command.add_argument("--png", type=Path, metavar="FILE.png", help="a picture of the drawing too, for one photo")
     command.add_argument(
-        "--skip", default="", metavar="PHASE,...", help=f"phases to leave out, with their files: {', '.join(PHASES)}"
+        "--skip", metavar="PHASE,...", help=f"phases to leave out, with their files: {', '.join(PHASES)}"
     )
     _add_style(command)
     _add_lines(command)
@@ -121,7 +121,10 @@ def _targets(options: argparse.Namespace, request: VehicleRequest) -> list[tuple
     suffix, out, png = request.suffix, options.out, options.png
     if out.suffix.lower() in {".svg", ".png"} - {suffix} and not is_folder(out):
         because = "vectorize is skipped: " if suffix == ".png" else ""
-        raise UsageError(f"{because}the result is a {suffix} file; {out} is not")
+        remedy = (
+            "" if suffix == ".png" else " (a picture of the drawing: --png; the picture before it: --skip vectorize)"
+        )
+        raise UsageError(f"{because}the result is a {suffix} file; {out} is not{remedy}")
     targets = plan(options.photos, out, suffix)
     if png is not None:
         if len(targets) > 1:
@@ -136,9 +139,16 @@ def _request(options: argparse.Namespace) -> VehicleRequest:
     apart = {"palette", "skip", "loras"}
     names = set(VehicleRequest.__dataclass_fields__) - apart
     given = {name: value for name, value in vars(options).items() if name in names}
-    skip = tuple(dict.fromkeys(word for word in options.skip.replace(",", " ").split()))
+    skip = () if options.skip is None else _phases(options.skip)
     palette = None if options.palette is None else read_palette(options.palette)
     return VehicleRequest(**given, palette=palette, skip=skip, loras=tuple(options.lora))
+
+
+def _phases(text: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if not words:
+        raise UsageError(f"--skip takes names of phases: {', '.join(PHASES)}; {text!r} has none")
+    return words
 
 
 def _lora(text: str) -> tuple[str, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 AUTO = "auto"
 
-_FAVOURITE = "big-lama"
+FAVOURITE = "big-lama.safetensors"  # as it is fetched; another of its name may be a program (big-lama.pt)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def choose_inpainter(wanted: str, files: Sequence[str]) -> Choice:
     called = {file: re.split(r"[/\\]", file)[-1].lower().replace("_", "-") for file in files}
     lamas = sorted(
         (file for file in files if re.search(r"(?<!l)lama", called[file])),
-        key=lambda file: (not called[file].startswith(_FAVOURITE), called[file], file),
+        key=lambda file: (called[file] != FAVOURITE, not called[file].startswith("big-lama"), called[file], file),
     )
     if not lamas:
         return Choice(None, "auto: no LaMa in models/inpaint")

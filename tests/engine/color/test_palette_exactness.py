@@ -5,15 +5,17 @@ import re
 import numpy as np
 import pytest
 
+from vectrahub.engine.color.nearest import nearest_by_eye
 from vectrahub.engine.color.palette import PaletteRequest, parse_request
 from vectrahub.engine.color.quantize import quantize
+from vectrahub.engine.color.spaces import hex_to_rgb
 from vectrahub.engine.errors import BadInput
 from vectrahub.engine.raster.resize import resize_lanczos
 from vectrahub.engine.svg.document import write_svg
 from vectrahub.engine.svg.finish import finish
 from vectrahub.engine.trace.options import trace_options
 from vectrahub.engine.trace.trace import trace
-from vectrahub.tests.color_cars import photo_like
+from vectrahub.tests.color_cars import DEFAULT_PALETTE, photo_like
 
 COUNT = 200
 
@@ -70,6 +72,20 @@ def test_the_drawing_has_no_other_fill(seed: int) -> None:
     text = finish(write_svg(drawn.drawing), background="keep", palette=palette).svg.decode()
     assert drawn.hierarchy == "layers" and fills_of(text) <= set(palette)
     assert fills_of(text) <= set(a_palette(seed)) | set(a_palette(seed + 1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("side", "cell"), [(5, 24), (8, 24), (10, 24)])
+def test_every_flat_square_has_the_colour_nearest_to_it(seed: int, side: int, cell: int) -> None:
+    """More shades than an estimate can find are decided one by one."""
+    shades = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+    picture = shades.repeat(cell, axis=0).repeat(cell, axis=1)
+    found = quantize(picture, None, None, PaletteRequest(fixed=DEFAULT_PALETTE))
+    colors = hex_to_rgb(DEFAULT_PALETTE)
+    wanted = colors[nearest_by_eye(shades, colors)].repeat(cell, axis=0).repeat(cell, axis=1)
+    middle = np.arange(side * cell) % cell
+    middle = (middle > 3) & (middle < cell - 4)
+    assert (found.rgb == wanted)[np.ix_(middle, middle)].all()
 
 
 @pytest.mark.parametrize(

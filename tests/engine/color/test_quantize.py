@@ -154,3 +154,12 @@ def test_progress_grows():
     seen: list[float] = []
     run(drawing(FLAT_ART), progress=seen.append)
     assert seen == sorted(seen) and len(seen) > 3 and 0 <= seen[0] and seen[-1] <= 1
+
+
+def test_reading_a_large_source_and_its_opacity_reports_between_its_steps():
+    """At 12 megapixels each of the two was silent for more than a second."""
+    seen: list[float] = []
+    run(*drawing_with_alpha(FLAT_ART.split("/>", 1)[1]), palette="#FF0000, #0000FF", scale=2, progress=seen.append)
+    assert seen == sorted(seen)
+    for start, end, least in ((0.0, 0.1, 6), (0.1, 0.12, 3), (0.7, 0.74, 6)):
+        assert len({share for share in seen if start < share < end}) >= least, (start, end)

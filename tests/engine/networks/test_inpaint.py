@@ -292,6 +292,7 @@ def test_lama_is_cancelled_between_its_layers(lama: Inpainter) -> None:
         ("auto", ["MAT_Places512_G_fp16.safetensors", "fooocus_inpaint_head.pth", "llama.pt"], None),
         ("auto", ["anime-manga-big-lama.pt", "sub/big-lama.safetensors"], "sub/big-lama.safetensors"),
         ("auto", ["LaMa_places.ckpt"], "LaMa_places.ckpt"),
+        ("auto", ["big-lama.pt", "big-lama.safetensors"], "big-lama.safetensors"),  # a program, and what is fetched
         ("mine.pth", ["mine.pth", "big-lama.safetensors"], "mine.pth"),
     ],
 )

@@ -74,6 +74,13 @@ def test_tiny_pictures_keep_their_tones(shape: tuple[int, int]) -> None:
         assert np.abs(done.rgb.astype(int) - rgb).max() < 25
 
 
+def test_the_diameter_told_is_the_one_that_ran() -> None:
+    rgb = photo(60, 80)
+    even, odd = deshine(rgb, 8), deshine(rgb, 9)
+    assert (even.diameter, odd.diameter) == (9, 9) and (even.rgb == odd.rgb).all()
+    assert [deshine(rgb, *values).diameter for values in ((1, 75.0), (9, 0.0), (2, 75.0))] == [1, 1, 3]
+
+
 def test_what_is_left_out_does_nothing() -> None:
     rgb = photo(60, 80)
     for left_out in ({"diameter": 1}, {"sigma": 0.0}):

@@ -9,7 +9,12 @@ import pytest
 from PIL import Image
 
 from vectrahub.engine.errors import BadInput
-from vectrahub.engine.training.pictures import MOST_PIXELS, find_examples, read_pictures, state
+from vectrahub.engine.training import pictures
+from vectrahub.engine.training.pictures import MOST_PIXELS, Example, read_pictures, state
+
+
+def find_examples(folder: Path, trigger: str, caption: str, minimum: int) -> list[Example]:
+    return pictures.find_examples(folder, folder, trigger, caption, minimum)
 
 
 def put(*files: Path, size: tuple[int, int] = (8, 6)) -> None:
@@ -82,9 +87,75 @@ def test_pictures_are_read_as_they_are_seen(tmp_path: Path) -> None:
     assert all(one.dtype == np.float32 and 0 <= one.min() <= one.max() <= 1 for one in seen)
     assert np.allclose(seen[0], 127 / 255, atol=1e-3)
     assert seen[1].shape == (4, 2, 3)
-    assert np.allclose(seen[2], 0.5, atol=1e-3)
+    assert np.allclose(seen[2], 0.5, atol=3e-3)
     height, width = seen[3].shape[:2]
     assert MOST_PIXELS * 0.99 < height * width <= MOST_PIXELS and abs(width / height - 1.5) < 0.01
+
+
+def test_deep_greys_are_turned_and_made_smaller_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the first row is the right side
+    levels = np.repeat(np.linspace(0, 65535, 2000).astype(np.uint16)[None], 1500, axis=0)
+    Image.fromarray(levels).save(tmp_path / "deep.png", exif=exif)
+    (seen,) = read_pictures([tmp_path / "deep.png"])
+    height, width = seen.shape[:2]
+    assert MOST_PIXELS * 0.99 < height * width <= MOST_PIXELS and abs(height / width - 4 / 3) < 0.01
+    assert np.allclose(seen[:, width // 2, 0], np.linspace(0, 1, height), atol=0.005)
+
+
+def test_too_much_for_the_memory_is_refused_by_the_headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "a.png", tmp_path / "b.png", size=(10, 10))
+    monkeypatch.setattr(pictures, "MOST_BYTES", 2399)
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:50])
+    with pytest.raises(BadInput, match="Too many pictures to hold in memory: got 2 pictures"):
+        read_pictures([tmp_path / "a.png", tmp_path / "b.png"])
+    monkeypatch.setattr(pictures, "MOST_BYTES", 2400)
+    assert len(read_pictures([tmp_path / "a.png", tmp_path / "a.png"])) == 2
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "EPS", "TIFF", "PPM"])
+def test_no_other_reader_is_guessed(tmp_path: Path, kind: str) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png", kind)
+    with pytest.raises(BadInput, match=r"cannot be read: got a\.png"):
+        read_pictures([tmp_path / "a.png"])
+
+
+def test_the_trigger_is_a_word(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", tmp_path / "b.png")
+    (tmp_path / "a.txt").write_text("category of cars", encoding="utf-8")
+    (tmp_path / "b.TXT").write_text("the cat, a car", encoding="utf-8")
+    assert [one.text for one in find_examples(tmp_path, "cat", "", 2)] == ["cat, category of cars", "the cat, a car"]
+
+
+def test_two_captions_of_one_name(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "a.TXT").touch()
+    if len(list(tmp_path.iterdir())) == 2:
+        pytest.skip("a file system that takes small letters for capitals")
+    with pytest.raises(BadInput, match=r"a\.TXT, a\.txt"):
+        find_examples(tmp_path, "", "", 1)
+
+
+@pytest.mark.parametrize("link", ["a.png", "a.txt", "target", "input", "input/1.png", "target/1.txt"])
+def test_links_out_of_the_root_are_refused(tmp_path: Path, link: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    put(outside / "1.png", root / "inside/1.png")
+    pairs = link.startswith(("target", "input"))
+    put(*(root / "set" / name for name in (("input/1.png", "target/1.png") if pairs else ("a.png",))))
+    (outside / "a.txt").write_text("secret", encoding="utf-8")
+    place = root / "set" / link
+    if place.is_dir():
+        (place / "1.png").unlink()
+        place.rmdir()
+    place.unlink(missing_ok=True)
+    place.symlink_to(outside if "." not in link else outside / ("a.txt" if link.endswith("txt") else "1.png"))
+    with pytest.raises(BadInput, match=f"lead out.*got {place.name},"):
+        pictures.find_examples(root / "set", root, "", "", 1)
+    if place.suffix == ".png":
+        place.unlink()
+        place.symlink_to(root / "inside/1.png")
+        assert len(pictures.find_examples(root / "set", root, "", "", 1)) == 1
 
 
 def test_broken_pictures_are_all_named(tmp_path: Path) -> None:

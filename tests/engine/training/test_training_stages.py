@@ -18,9 +18,10 @@ from vectrahub.engine.training.adapters import (
     new_adapters,
     trained,
 )
-from vectrahub.engine.training.stages import check_name, stage_seed, stages, steps_of
+from vectrahub.engine.training.stages import MOST_CHECKPOINTS, check_name, stage_seed, stages, steps_of
 
 MATRICES = {"a.b": torch.Size((6, 4)), "a.conv": torch.Size((5, 3, 3, 3))}
+VECTORS = {"a.norm.diff": torch.Size((3,)), "a.b.diff_b": torch.Size((6,))}
 
 
 def effect(weights: Weights, module: str) -> torch.Tensor:
@@ -40,7 +41,8 @@ def learned(seed: int = 0) -> Weights:
 @pytest.mark.parametrize("trial", range(50))
 def test_the_stages_lie_end_to_end(trial: int) -> None:
     chance = random.Random(trial)
-    total, every = chance.randint(1, 3000), chance.randint(1, 700)
+    total = chance.randint(1, 3000)
+    every = chance.randint(1 + total // 49, 700)
     done = chance.randrange(total)
     found = stages(done, total, every)
     assert found[0].start == done and found[-1].end == total
@@ -51,6 +53,15 @@ def test_the_stages_lie_end_to_end(trial: int) -> None:
 
 def test_more_steps_only_add_stages() -> None:
     assert stages(0, 2000, 500) == stages(0, 3000, 500)[:4]
+
+
+def test_the_number_of_checkpoints_is_limited() -> None:
+    assert len(stages(0, 50, 1)) == len(stages(7, 57, 1)) == len(stages(5, 500, 10)) == MOST_CHECKPOINTS == 50
+    for done, total, every in ((0, 51, 1), (7, 58, 1), (4, 501, 10), (0, 100_000, 1)):
+        with pytest.raises(BadInput, match=r"'checkpoint_every'.*at most 50") as error:
+            stages(done, total, every)
+        remedy = int(str(error.value).split("Set it to ")[1].split()[0])
+        assert len(stages(done, total, remedy)) <= 50
 
 
 @pytest.mark.parametrize(("done", "total", "every"), [(5, 5, 1), (6, 5, 1), (0, 0, 1), (0, 5, 0), (0, 10**6, 1)])
@@ -71,12 +82,16 @@ def test_noise_goes_on_over_the_stages() -> None:
 def test_names() -> None:
     assert steps_of("vectrahub/style_500_steps_00001_.safetensors") == 500
     assert steps_of("250_steps_00001_.safetensors") == 250
+    assert steps_of("my_500_steps_1000_steps_00001_.safetensors") == 1000
+    assert steps_of("9_steps_/1_steps_4_steps_00001_.safetensors") == 4
     for name in ("style.safetensors", "style_x_steps_1.safetensors", "style500_steps_1"):
         with pytest.raises(BadInput):
             steps_of(name)
     check_name("style")
-    with pytest.raises(BadInput):
-        check_name("a_steps_b")
+    check_name("my_steps/style")
+    for name in ("a_steps_b", "my_500_steps", "my_steps", "a_steps_/b"):
+        with pytest.raises(BadInput, match="'name'"):
+            check_name(name)
 
 
 def test_new_adapters_change_nothing_and_depend_on_the_seed() -> None:
@@ -116,17 +131,59 @@ def test_no_numbers_are_never_saved() -> None:
     weights["a.conv.lora_down.weight"][0, 0] = torch.nan
     with pytest.raises(EngineFailure, match=r"a\.conv"):
         trained(weights, 16.0)
+    with pytest.raises(EngineFailure, match="train anew"):
+        trained(weights, 16.0)
+    with pytest.raises(EngineFailure, match="last checkpoint"):
+        trained(weights, 16.0, learned())
 
 
 def test_what_can_be_continued() -> None:
     weights = continued(learned(), 8.0)
     assert torch.allclose(effect(weights, "a.b"), effect(learned(), "a.b"), rtol=1e-5)
-    check_belongs(weights, MATRICES, 2)
+    check_belongs(weights, MATRICES, VECTORS, 2)
+    check_belongs({key: value for key, value in weights.items() if "diff" not in key}, MATRICES, VECTORS, 2)
     with pytest.raises(BadInput, match="'rank'"):
-        check_belongs(weights, MATRICES, 4)
-    with pytest.raises(BadInput, match="another model"):
-        check_belongs(weights, {"a.b": torch.Size((6, 4))}, 2)
+        check_belongs(weights, MATRICES, VECTORS, 4)
     with pytest.raises(BadInput, match="another program"):
         continued({key: value for key, value in learned().items() if not key.endswith(".alpha")}, 8.0)
     with pytest.raises(BadInput, match="another program"):
         continued({}, 8.0)
+    with pytest.raises(BadInput, match=r"a\.norm\.diff that is no number"):
+        continued({**learned(), "a.norm.diff": torch.full((3,), torch.inf)}, 8.0)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"a.b.lora_down.weight": torch.zeros(3, 4)},
+        {"a.b.lora_up.weight": torch.zeros(6, 2, 1)},
+        {"a.b.lora_down.weight": torch.zeros(2, 4, 1, 1)},
+        {"a.b.alpha": torch.ones(2)},
+        {"a.b.alpha": torch.tensor(3)},
+        {"a.b.dora_scale": torch.ones(6)},
+        {"a.c.lora_down.weight": torch.zeros(2, 4)},
+    ],
+)
+def test_other_shapes_are_of_another_program(changed: Weights) -> None:
+    with pytest.raises(BadInput, match="another program"):
+        continued({**learned(), **changed}, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("matrices", "vectors"),
+    [
+        ({"a.b": torch.Size((6, 4))}, {}),
+        ({**MATRICES, "a.c": torch.Size((6, 4))}, {}),
+        ({**MATRICES, "a.b": torch.Size((6, 5))}, {}),
+        ({**MATRICES, "a.conv": torch.Size((5, 3, 3, 1))}, {}),
+        ({**MATRICES, "a.b": torch.Size((7, 4))}, {}),
+        (MATRICES, {"a.norm.diff": torch.Size((4,))}),
+        (MATRICES, {"a.norm.diff": None}),
+    ],
+)
+def test_weights_of_another_model_are_refused(
+    matrices: dict[str, torch.Size], vectors: dict[str, torch.Size | None]
+) -> None:
+    there = {key: shape for key, shape in {**VECTORS, **vectors}.items() if shape is not None}
+    with pytest.raises(BadInput, match="another model"):
+        check_belongs(continued(learned(), 8.0), matrices, there, 2)
