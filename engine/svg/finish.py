@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from ..errors import BadInput
+from ..progress import Progress, silent
 from .background import remove_background
 from .coverage import Grid
 from .flatten import Flattener, NotFlat, Painted
@@ -31,6 +32,7 @@ SNAP_FILL = 10.0  # CIEDE2000 within which a fill or stroke takes a palette colo
 SNAP_STOP = 3.0  # a gradient's stops are often between palette colours, and stay there
 _DETAIL = 512  # px; see `automatic_decimals`
 _LOOK = 256  # px of the longest side when the border is looked at
+_SLICE = 64  # shapes that are written between two calls of progress
 _OWN = frozenset({"opacity", "vector-effect"})  # not inherited: on a group they would say something else
 _HEAD = 'xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
 
@@ -135,7 +137,12 @@ class Snapper:
 
 
 def write(
-    groups: Sequence[tuple[str, Sequence[Painted]]], width: float, height: float, digits: int, gradients: Gradients
+    groups: Sequence[tuple[str, Sequence[Painted]]],
+    width: float,
+    height: float,
+    digits: int,
+    gradients: Gradients,
+    progress: Progress = silent,
 ) -> bytes:
     """The file: viewBox, width and height, gradients, one group per colour with an Inkscape layer label."""
     shapes = [item for _, items in groups for item in items]
@@ -152,7 +159,10 @@ def write(
         shared = [pair for pair in common if pair[0] not in _OWN]
         head = f'<g id={label} inkscape:groupmode="layer" inkscape:label={label}'
         lines.append(head + _paint(shared, names) + ">")
-        lines += [_shape(item, [pair for pair in item.paint if pair not in shared], names, digits) for item in items]
+        for item in items:
+            if len(lines) % _SLICE == 0:
+                progress(min(1.0, len(lines) / (len(shapes) + 2 * len(groups) + 2)))
+            lines.append(_shape(item, [pair for pair in item.paint if pair not in shared], names, digits))
         lines.append("</g>")
     return "\n".join([*lines, "</svg>\n"]).encode()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
+from ..progress import Progress, silent
 from .geometry import Bounds, Matrix, apply, bounds, multiply, read_transform, scale_of, transformed
 from .gradients import Gradients
 from .numbers import text_of
@@ -18,6 +19,7 @@ from .viewport import Box, Viewport, length
 LAYERS = frozenset({"centrelines"})
 _STROKE_STYLE = ("stroke-linecap", "stroke-linejoin", "stroke-miterlimit")
 _KEPT = ("paint-order", "shape-rendering")
+_SLICE = 64  # shapes between two calls of progress
 _DEFAULTS = {
     "stroke-linecap": "butt",
     "stroke-linejoin": "miter",
@@ -60,10 +62,14 @@ class Flattener:
         self._snap = snap
         self._cutters = {e.attrib.get("id", ""): e for e in root.iter() if e.tag in CUTTERS}
         self._items: list[Painted] = []
+        self._progress: Progress = silent
+        self._drawn, self._amount = 0, 1
         self.gradients = Gradients(root, view.box, snap)
 
-    def painted(self, root: Element) -> list[Painted]:
+    def painted(self, root: Element, progress: Progress = silent) -> list[Painted]:
         """Shapes from bottom to top. Raises NotFlat."""
+        self._progress, self._drawn = progress, 0
+        self._amount = max(1, sum(1 for element in root.iter() if element.tag in DRAWN))
         for child in root:
             self._walk(child, self._matrix, inherited_paint(root, {}), 1.0, "")
         return self._items
@@ -115,6 +121,9 @@ class Flattener:
         return (left, top, right, bottom)
 
     def _draw(self, element: Element, matrix: Matrix, paint: dict[str, str], opacity: float, layer: str) -> None:
+        if self._drawn % _SLICE == 0:
+            self._progress(min(1.0, self._drawn / self._amount))
+        self._drawn += 1
         if paint.get("visibility", "visible") != "visible":
             return
         local = tuple(read_contours(shape_path(element, self._box)))
@@ -139,7 +148,7 @@ class Flattener:
         width = length(paint.get("stroke-width"), 1.0) * scale
         if stroke == "none" or width <= 0 or stroke_share <= 0:
             stroke = "none"
-        if fill_share <= 0:
+        if fill_share <= 0 or element.tag == "line":  # a line has no inside
             fill = "none"
         if opacity <= 0 or (fill == "none" and stroke == "none"):
             return {}

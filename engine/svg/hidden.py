@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..progress import Progress, silent
+from ..progress import Progress, part, silent
 from .cells import Window
 from .flatten import Painted
-from .geometry import Bounds, outline
+from .geometry import Bounds, flattened
 from .path import Contour
 
 _EPS = 0.15  # px: how far a contained shape may stand out; above the rounding of a file, below what is seen
+_FLAT = _EPS / 5  # px: how far the lines that are compared may be from the curves
 _MOST_POINTS = 4000  # of the border that are measured one by one; a longer common border counts as not contained
+_SLICE = 64  # shapes between two calls of progress
 _FAINT = ("opacity", "fill-opacity", "stroke-opacity")
 
 
@@ -40,12 +42,13 @@ def drop_hidden(items: Sequence[Painted], progress: Progress = silent) -> Kept:
     single = _without_repeats(items)
     shapes = [_Shape(item) for item in single]
     alive = np.ones(len(shapes), bool)
-    boxes = np.array([shape.box for shape in shapes]).reshape(-1, 4)
+    boxes = _boxes(shapes, part(progress, 0.0, 0.2))
     same: dict[str, NDArray[np.int64]] = {
         color: np.array([i for i, shape in enumerate(shapes) if shape.color == color])
         for color in dict.fromkeys(shape.color for shape in shapes)
         if color
     }
+    progress = part(progress, 0.2, 1.0)
     for index, shape in enumerate(shapes):
         progress(index / len(shapes))
         if not shape.color:
@@ -70,7 +73,7 @@ class _Shape:
 
     @cached_property
     def outlines(self) -> list[NDArray[np.float64]]:
-        return [outline(contour) for contour in self.item.contours]
+        return [flattened(contour, _FLAT) for contour in self.item.contours]
 
     @cached_property
     def box(self) -> Bounds:
@@ -85,6 +88,15 @@ class _Shape:
     def simple(self) -> bool:
         """Whether both fill rules mean the same, so that a point's side can be told from crossings."""
         return self.even_odd or len(self.outlines) == 1
+
+
+def _boxes(shapes: Sequence[_Shape], progress: Progress) -> NDArray[np.float64]:
+    boxes = np.empty((len(shapes), 4))
+    for index, shape in enumerate(shapes):
+        if index % _SLICE == 0:
+            progress(index / len(shapes))
+        boxes[index] = shape.box
+    return boxes
 
 
 def _without_repeats(items: Sequence[Painted]) -> list[Painted]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..progress import Progress, silent
+from ..progress import Progress, part, silent
 from .finish import MAX_DECIMALS, write
 from .flatten import Painted
 from .gradients import Gradients
@@ -30,9 +30,10 @@ def seen_colors(
     """
     colors = list(dict.fromkeys(item.get("fill") for item in items if _plain(item, "fill")))
     numbers = {color: f"#{index + 1:06X}" for index, color in enumerate(colors)}
+    progress(0.0)
     flat = [_numbered(item, numbers) for item in items]
-    svg = write([("all", flat)], *size, MAX_DECIMALS, gradients)
-    picture = render(svg, *pixels, progress=progress).astype(np.int32)
+    svg = write([("all", flat)], *size, MAX_DECIMALS, gradients, part(progress, 0.0, 0.7))
+    picture = render(svg, *pixels, progress=part(progress, 0.7, 1.0)).astype(np.int32)
     number = picture[..., 0] << 16 | picture[..., 1] << 8 | picture[..., 2]
     known = (number > 0) & (number <= len(colors)) & (picture[..., 3] == 255)
     return np.where(known, number - 1, -1).astype(np.int32), colors

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from xml.etree.ElementTree import Element
@@ -14,18 +14,20 @@ from ..errors import BadInput
 from ..progress import Progress, part, silent
 from ..trace.centrelines import LEAST, SHARE, centrelines
 from .finish import automatic_decimals, onto, rounded, write
-from .flatten import Flattener, NotFlat, Painted
-from .geometry import bounds
+from .flatten import Flattener, NotFlat, Painted, share
+from .geometry import bounds, encloses, tidied
 from .gradients import Gradients
 from .grouping import color_of
 from .hidden import drop_hidden
 from .ink import seen_colors
 from .non_scaling import NON_SCALING
 from .numbers import text_of
-from .paint import NO_PAINT, inherited_paint
+from .paint import NO_PAINT, color_and_alpha, inherited_paint
 from .path import Contour
+from .pathdata import read_contours
+from .primitives import shape_path
 from .safe import CUTTERS, DRAWN, read_svg, serialize
-from .viewport import viewport_of
+from .viewport import Box, viewport_of
 
 MAX_WIDTH = 100.0  # px
 LAYER = "centrelines"
@@ -36,6 +38,10 @@ _SLICE = 64  # shapes that are rounded between two calls of progress
 _SURE = 0.8  # of a line's width that its thin shape has everywhere
 _THINNEST = 0.5  # px: a centreline between two outlines keeps this
 _STROKE = re.compile("stroke|vector-effect")
+# What this node says about its strokes: what has more, or less, is somebody else's.
+_CENTRELINE = frozenset({"stroke", "stroke-width", "stroke-linejoin"})
+_OUTLINE = _CENTRELINE | {"vector-effect"}
+_PLAIN = {"stroke-dasharray": "none", "stroke-opacity": "1", "stroke-linecap": "butt"}
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -85,26 +91,31 @@ def draw_outlines(
     digits = _digits(safe.root, automatic_decimals(view.width, view.height))
     progress(0.0)
     try:
-        found = _rounded(flattener.painted(safe.root), digits, part(progress, 0.0, 0.1))
+        found = _rounded(flattener.painted(safe.root, part(progress, 0.0, 0.06)), digits, part(progress, 0.06, 0.09))
     except NotFlat:
-        return _structured(safe.root, width, color, removed)
-    items = [_bare(item) for item in found if item.layer != LAYER]
-    replaced = len(found) - sum(1 for item in items if any(item is other for other in found))
+        return _structured(safe.root, view.box, width, color, removed)
+    shapes = [item for item in found if not _is_own_line(item)]
+    bare = [_bare(item) for item in shapes]
+    taken = sum(1 for item, before in zip(bare, shapes, strict=True) if item.get("stroke") != before.get("stroke"))
+    replaced = len(found) - len(shapes) + taken
+    size = (view.width, view.height)
+    items = [_ready(item, digits) if width and _gets_outline(item, size) else item for item in bare]
+    progress(0.1)
     kept = drop_hidden(items, part(progress, 0.1, 0.3)) if hidden else None
     items = kept.items if kept else items
-    size = (view.width, view.height)
-    lines = _centrelines(items, size, flattener.gradients, part(progress, 0.3, 1.0)) if centrelines and items else []
-    drawn = [_with_outline(item, width, color, size) for item in items] if width else items
+    lines = _centrelines(items, size, flattener.gradients, part(progress, 0.3, 0.9)) if centrelines and items else []
+    wanted = [bool(width) and _gets_outline(item, size) for item in items]
+    drawn = [_with_outline(item, width, color) if want else item for item, want in zip(items, wanted, strict=True)]
     covered = width if lines and width else 0.0
     strokes = [_line(contour, wide, ink, 0.0 if ink == color else covered) for contour, wide, _, ink in lines]
     everything = [*drawn, *rounded(strokes, digits)]
     groups = [(name, list(run)) for name, run in groupby(everything, color_of)]
     return Outlined(
-        write(groups, *size, digits, flattener.gradients),
+        write(groups, *size, digits, flattener.gradients, part(progress, 0.9, 1.0)),
         len(items),
         kept.duplicates if kept else 0,
         kept.contained if kept else 0,
-        sum(1 for old, new in zip(items, drawn, strict=True) if old is not new),
+        sum(wanted),
         replaced,
         len(lines),
         round(sum(length for *_, length, _ in lines), 1),
@@ -128,20 +139,49 @@ def _digits(root: Element, least: int) -> int:
 
 
 def _bare(item: Painted) -> Painted:
-    """The shape without an outline of an earlier run."""
-    if item.get("fill") == "none" or item.get("vector-effect") != NON_SCALING or item.get("stroke-dasharray"):
-        return item
-    return replace(item, paint=tuple(pair for pair in item.paint if not _STROKE.match(pair[0])))
+    """The shape without an outline of an earlier run, and out of the layer that is for lines of this node."""
+    if item.get("fill") != "none" and _names(item) == _OUTLINE and item.get("stroke-linejoin") == "round":
+        if all(contour.closed for contour in item.contours):
+            return _without_stroke(item)
+    return replace(item, layer="") if item.layer == LAYER else item
 
 
-def _with_outline(item: Painted, width: float, color: str, size: tuple[float, float]) -> Painted:
-    """The shape with its outline; a line, and a plain ground, stay as they are."""
-    if item.get("fill") == "none" or _is_ground(item, size):
+def _is_own_line(item: Painted) -> bool:
+    """Whether the shape is a centreline of an earlier run."""
+    own = item.layer == LAYER and _names(item) == _CENTRELINE and item.get("stroke-linejoin") == "round"
+    return own and len(item.contours) == 1 and len(item.paint) == 1 + len(_CENTRELINE)
+
+
+def _names(item: Painted) -> frozenset[str]:
+    """What is said about its stroke, and the opacity of the whole."""
+    return frozenset(name for name, _ in item.paint if _STROKE.match(name) or name == "opacity")
+
+
+def _without_stroke(item: Painted) -> Painted:
+    """Only the fill, with the opacity that both had."""
+    paint = {name: value for name, value in item.paint if not _STROKE.match(name)}
+    clear = float(paint.pop("opacity", 1)) * float(paint.pop("fill-opacity", 1))
+    faint = {"fill-opacity": text_of(clear, 3)} if clear < 1 else {}
+    return replace(item, paint=tuple(({"fill": paint["fill"]} | faint | paint).items()))
+
+
+def _gets_outline(item: Painted, size: tuple[float, float]) -> bool:
+    """Not a line, and not a plain ground."""
+    return item.get("fill") != "none" and not _is_ground(item, size) and encloses(item.contours)
+
+
+def _ready(item: Painted, digits: int) -> Painted:
+    """A shape that gets an outline without its own stroke, and closed: as it will be found the next time."""
+    item = _without_stroke(item)
+    if all(contour.closed for contour in item.contours):
         return item
-    paint = [pair for pair in item.paint if not _STROKE.match(pair[0])]
-    paint += [("stroke", color), ("stroke-width", text_of(width, 3)), ("stroke-linejoin", "round")]
     contours = tuple(replace(contour, closed=True) for contour in item.contours)
-    return replace(item, contours=contours, paint=(*paint, ("vector-effect", NON_SCALING)))
+    return replace(item, contours=tidied(contours, digits, stroked=True))
+
+
+def _with_outline(item: Painted, width: float, color: str) -> Painted:
+    paint = [("stroke", color), ("stroke-width", text_of(width, 3)), ("stroke-linejoin", "round")]
+    return replace(item, paint=(*item.paint, *paint, ("vector-effect", NON_SCALING)))
 
 
 def _is_ground(item: Painted, size: tuple[float, float]) -> bool:
@@ -198,27 +238,43 @@ def _turned(contour: Contour) -> Contour:
     return Contour(points[0], points[1:].reshape(-1, 3, 2), contour.lines[::-1], contour.closed)
 
 
-def _structured(root: Element, width: float, color: str, removed: dict[str, int]) -> Outlined:
+def _structured(root: Element, box: Box, width: float, color: str, removed: dict[str, int]) -> Outlined:
     """Only the outline, on the elements as they are: what is hidden, or thin, depends on the clip paths."""
     shapes = outlined = replaced = 0
     stack: list[tuple[Element, dict[str, str]]] = [(root, {})]
     while stack:
-        element, paint = stack.pop()
-        if element.tag in CUTTERS or element.tag == "defs":
+        element, inherited = stack.pop()
+        if element.tag in CUTTERS or element.tag == "defs" or element.attrib.get("display") == "none":
             continue
-        paint = inherited_paint(element, paint)
+        paint = inherited_paint(element, inherited)
         stack.extend((child, paint) for child in element)
         if element.tag not in DRAWN:
             continue
         shapes += 1
-        if paint.get("fill", "#000000").strip().lower() in NO_PAINT:
-            continue
-        if element.attrib.get("vector-effect") == NON_SCALING:
-            replaced += 1
-            for name in [name for name in element.attrib if _STROKE.match(name)]:
-                del element.attrib[name]
-        if width:
+        own = {name: value for name, value in element.attrib.items() if _STROKE.match(name)}
+        if own.keys() - _PLAIN == _OUTLINE and own.items() >= {"vector-effect": NON_SCALING}.items():
+            resets = {name: value for name, value in own.items() if name in _PLAIN}
+            if own["stroke-linejoin"] == "round" and resets.items() <= _PLAIN.items():
+                replaced += 1
+                _take(element, own)
+        if width and _is_seen(element, paint) and encloses(read_contours(shape_path(element, box))):
             outlined += 1
+            _take(element, own)
             element.attrib |= {"stroke": color, "stroke-width": text_of(width, 3), "stroke-linejoin": "round"}
+            element.attrib |= {name: plain for name, plain in _PLAIN.items() if inherited.get(name, plain) != plain}
             element.attrib["vector-effect"] = NON_SCALING
     return Outlined(serialize(root), shapes, 0, 0, outlined, replaced, 0, 0.0, True, removed)
+
+
+def _take(element: Element, names: Iterable[str]) -> None:
+    for name in names:
+        element.attrib.pop(name, None)
+
+
+def _is_seen(element: Element, paint: dict[str, str]) -> bool:
+    """Whether the element has a fill that is painted."""
+    fill = paint.get("fill", "#000000")
+    solid = color_and_alpha(fill)
+    clear = fill.strip().lower() in NO_PAINT or (solid is not None and solid[1] == 0)
+    visible = paint.get("visibility", "visible") == "visible" and element.tag != "line"
+    return visible and not clear and share(paint.get("fill-opacity")) > 0

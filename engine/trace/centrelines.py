@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
 from ..progress import Progress, part, silent
-from ..svg.geometry import outline
+from ..svg.geometry import flattened
 from ..svg.path import Contour
 from .cubics import resample
 from .open_fit import fit_lines
@@ -27,6 +27,7 @@ _GAP = 1.5  # widths: how far it may do otherwise, as where another line meets i
 _CROSSING = 1.6  # times the limit: where lines meet, the area is wider than each of them
 _MARGIN = 2.0  # px around the thin parts that the skeleton needs to see
 _OVER = (1.0, 0.1)  # px, and share of half the width, by which a line may stand out of its area
+_FLAT = 0.05  # px: how far the points that are looked at may be from the drawn curve
 _BEFORE = 8  # points from which the direction before a gap is taken
 _STEP = 0.25  # px, in which the tip is looked for
 _FULL = 0.7  # of half the width: a line ends where the area no longer is so wide
@@ -67,13 +68,17 @@ def centrelines(area: NDArray[np.bool_], limit: float, progress: Progress = sile
     margin = int(np.ceil(_CROSSING * limit)) + 2
     top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
     area = area[top : int(rows[-1]) + margin + 1, left : int(columns[-1]) + margin + 1]
+    progress(0.01)
     distance = _distance(area)
+    progress(0.03)
     radius = _CROSSING * limit / 2
     thin = _thin(area, distance, radius, progress)
     if not thin.any():
         return []
-    shown = area & (_distance(~thin) <= radius + _MARGIN)
-    lines = skeleton_lines(_skeleton(shown, part(progress, 0.15, 0.4)) & thin, distance)
+    progress(0.11)
+    near = _distance(~thin) <= radius + _MARGIN
+    progress(0.12)
+    lines = skeleton_lines(_skeleton(area & near, part(progress, 0.12, 0.4)) & thin, distance)
     progress(0.4)
     strokes: list[_Stroke] = []
     inked = area.astype(np.float32)
@@ -101,13 +106,14 @@ def _thin(
     if not core.any():
         return area
     opened = _distance(~core) <= radius
-    progress(0.1)
+    progress(0.09)
     return area & ~opened
 
 
 def _skeleton(area: NDArray[np.bool_], progress: Progress) -> NDArray[np.bool_]:
     """Part by part: each costs its box times its thickness."""
     amount, labels, stats, _ = cv2.connectedComponentsWithStats(area.astype(np.uint8), connectivity=8)
+    progress(0.0)
     out = np.zeros_like(area)
     for number in range(1, amount):
         progress(number / amount)
@@ -258,7 +264,7 @@ def _drawn(strokes: list[_Stroke], progress: Progress) -> list[tuple[_Stroke, Co
 
 def _within(stroke: _Stroke, contour: Contour, inked: NDArray[np.float32]) -> list[_Stroke]:
     """The stroke itself if it paints nothing but its area as it is drawn, else those parts of it that do."""
-    way = outline(contour)
+    way = flattened(contour, _FLAT)
     way = resample(way, max(2, round(_length(way, closed=False)) + 1))
     half = stroke.width / 2
     side = normals(way, 2, closed=False) * max(0.0, half - _OVER[0] - _OVER[1] * half)

@@ -1,12 +1,16 @@
 """Open lines and rings of points redrawn with few straight lines and cubics."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
-from ..progress import Progress, silent
+from ..progress import Progress, part, silent
+from ..svg.geometry import flattened
 from ..svg.path import Contour
+from .cubics import SAMPLES, resample
 from .landmarks import intersection
 from .outline import Outline, Points
 from .rounds import ellipse
@@ -15,27 +19,67 @@ from .stretches import Stretch, fit_stretches
 _TOLERANCE = 0.8  # px: largest distance of a measured point from the drawn line
 _SHARP = np.deg2rad(35)  # turn that makes a corner
 _CONCENTRATED = 1.35  # a bend turns on over a longer stretch, a corner does not
+_ROUNDS = 5  # of fitting: a line that is missed is looked at twice as finely in the next one
+_MISS = 1.25  # tolerances that a point may be off
+_AROUND = 6  # points to each side that give the direction where a stretch is halved
+_FLAT = 0.05  # px: how far the points that are looked at may be from the drawn curve
 _ROUND = 12  # points of a ring that may be an ellipse
+_Plan = tuple[int, bool, list[Stretch]]  # the line's number, whether it is a ring, what is fitted
 
 
 def fit_lines(lines: Sequence[tuple[Points, float, bool]], progress: Progress = silent) -> list[Contour]:
     """One contour per line. lines: points (n >= 2, 2) about 1 px apart, the width in px, whether it is a ring."""
     done: dict[int, Contour] = {}
-    plans: list[tuple[int, bool, list[Stretch]]] = []
+    plans: list[_Plan] = []
     for number, (points, width, closed) in enumerate(lines):
         round_one = ellipse(Outline(points, 1.0), _TOLERANCE) if closed and len(points) >= _ROUND else None
         if round_one is not None:
             done[number] = round_one
         else:
             plans.append((number, closed, _ring(points, width) if closed else _open(points, width)))
+    for turn in range(_ROUNDS):
+        fitted = _fitted(plans, part(progress, turn / _ROUNDS, (turn + 1) / _ROUNDS))
+        done.update(fitted)
+        plans = [
+            (number, closed, [half for stretch in plan for half in _halves(stretch)])
+            for number, closed, plan in plans
+            if turn + 1 < _ROUNDS and _misses(fitted[number], plan)
+        ]
+        if not plans:
+            break
+    return [done[number] for number in range(len(lines))]
+
+
+def _fitted(plans: Sequence[_Plan], progress: Progress) -> dict[int, Contour]:
     fitted = fit_stretches([stretch for *_, plan in plans for stretch in plan], _TOLERANCE, progress)
+    found = {}
     at = 0
     for number, closed, plan in plans:
         pieces = [piece for some in fitted[at : at + len(plan)] for piece in some]
         at += len(plan)
         curves = np.stack([control[1:] for control, _ in pieces])
-        done[number] = Contour(pieces[0][0][0], curves, np.array([straight for _, straight in pieces]), closed)
-    return [done[number] for number in range(len(lines))]
+        found[number] = Contour(pieces[0][0][0], curves, np.array([straight for _, straight in pieces]), closed)
+    return found
+
+
+def _misses(contour: Contour, plan: Sequence[Stretch]) -> bool:
+    """Whether a point is missed between those that the fit has looked at: they are few on a long stretch."""
+    points = np.concatenate([stretch.points for stretch in plan if len(stretch.points) > SAMPLES] or [np.empty((0, 2))])
+    if not len(points):
+        return False
+    way = flattened(contour, _FLAT)
+    length = float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
+    away, _ = KDTree(resample(way, round(2 * length) + 2)).query(points)
+    return bool(away.max() > _MISS * _TOLERANCE)
+
+
+def _halves(stretch: Stretch) -> list[Stretch]:
+    """A long stretch as two that go on in one direction where they meet."""
+    points, middle = stretch.points, len(stretch.points) // 2
+    if len(points) <= 2 * SAMPLES:
+        return [stretch]
+    way = _unit(points[middle + _AROUND] - points[middle - _AROUND])
+    return [replace(stretch, points=points[: middle + 1], end=way), replace(stretch, points=points[middle:], start=way)]
 
 
 def _open(points: Points, width: float) -> list[Stretch]:

@@ -88,3 +88,36 @@ def test_dropping_changes_no_pixel() -> None:
         dropped += done.duplicates + done.contained
         assert (render(before, 600, 600) == render(done.svg, 600, 600)).all(), seed
     assert dropped > 100
+
+
+def polygon(points: np.ndarray) -> str:
+    return f'<path fill="{RED}" d="M' + "L".join(f"{x:.2f} {y:.2f}" for x, y in points) + 'z"/>'
+
+
+def seen_difference(width: int, height: int, *shapes: str) -> int:
+    """How many pixels are another colour when the hidden shapes are dropped."""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
+    before = f"{head}{''.join(shapes)}</svg>".encode()
+    after = draw_outlines(before, width=0).svg
+    pictures = [render(text, width, height).astype(int) for text in (before, after)]
+    return int((np.abs(pictures[0] - pictures[1]).max(axis=2) > 60).sum())
+
+
+def test_what_shows_under_a_large_arch_stays() -> None:
+    arch = f'<path fill="{RED}" d="M0 0H2000V1400H1900C1900 100 100 100 100 1400H0z"/>'
+    t = np.linspace(0.4, 0.475, 20)[:, None]
+    control = np.array([[100, 1400], [100, 100], [1900, 100], [1900, 1400]])
+    curve = np.concatenate([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1) @ control
+    band = polygon(np.concatenate([curve - np.array([0, 20]), curve[::-1] + np.array([0, 4])]))
+    assert seen_difference(2000, 1500, arch, band) == 0
+
+
+def test_a_strip_in_a_large_hole_stays() -> None:
+    k = 400 * 0.5522847498
+    hole = f"M900 500C900 {500 + k} {500 + k} 900 500 900S100 {500 + k} 100 500 {500 - k} 100 500 100"
+    hole += f" 900 {500 - k} 900 500z"
+    square = f'<path fill="{RED}" fill-rule="evenodd" d="M50 50H950V950H50z{hole}"/>'
+    angle = np.deg2rad(np.linspace(4, 7, 20))
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    strip = polygon(500 + np.concatenate([401.3 * ring, 398.3 * ring[::-1]]))
+    assert seen_difference(1000, 1000, square, strip) == 0

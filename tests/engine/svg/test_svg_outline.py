@@ -159,7 +159,7 @@ def test_shared_opacity_stays_with_each_shape() -> None:
 def test_progress_and_cancel() -> None:
     shares: list[float] = []
     draw_outlines(CAR.encode(), centrelines=True, progress=shares.append)
-    assert shares == sorted(shares) and len(shares) > 10
+    assert shares == sorted(shares) and len(shares) > 10 and shares[-1] <= 1
 
     def stop(share: float) -> None:
         if share > 0.2:
@@ -167,3 +167,69 @@ def test_progress_and_cancel() -> None:
 
     with pytest.raises(InterruptedError):
         draw_outlines(CAR.encode(), centrelines=True, progress=stop)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        '<line x1="5" y1="5" x2="80" y2="80" stroke="#FF0000" stroke-width="6"/>',
+        '<path d="M5 5L80 80" stroke="#FF0000" stroke-width="6"/>',
+        '<path d="M5 5C20 20 40 40 80 80" stroke="#FF0000" stroke-width="6"/>',
+    ],
+)
+def test_a_line_keeps_its_colour(shape: str) -> None:
+    clip = '<clipPath id="c"><circle cx="50" cy="50" r="40"/></clipPath>'
+    for body in (shape, f'{clip}<g clip-path="url(#c)">{shape}</g>'):
+        done = draw_outlines(svg(body))
+        assert done.outlined == 0
+        assert over_ground(render(done.svg, 100, 100))[50, 50].tolist() == [255, 0, 0]
+
+
+OWN = 'stroke="#0000FF" stroke-width="5" vector-effect="non-scaling-stroke"'
+
+
+@pytest.mark.parametrize("more", ["", 'stroke-linejoin="round" stroke-linecap="round"', 'stroke-dasharray="3"'])
+@pytest.mark.parametrize("clip", ["", ' clip-path="url(#c)"'])
+def test_own_strokes_are_not_taken_off(more: str, clip: str) -> None:
+    body = f'<clipPath id="c"><circle cx="50" cy="50" r="40"/></clipPath><g{clip}>{SQUARE}</g>'
+    drawing = svg(body.replace("<path", f"<path {OWN} {more}"))
+    done = draw_outlines(drawing, width=0)
+    assert done.replaced == 0 and (render(done.svg, 100, 100) == render(drawing, 100, 100)).all()
+
+
+def test_an_own_group_called_centrelines_stays() -> None:
+    body = '<g id="centrelines"><path d="M10 10H90" fill="none" stroke="#0000FF" stroke-width="5"/></g>'
+    done = draw_outlines(svg(body, SQUARE, ROD), width=0, centrelines=True)
+    assert b"#0000FF" in done.svg and done.replaced == 0 and done.centrelines == 1
+    again = draw_outlines(done.svg, width=0, centrelines=True)
+    assert again.svg == done.svg and again.replaced == 1
+
+
+@pytest.mark.parametrize("inherited", ['stroke-dasharray="3"', 'stroke-opacity=".3"', 'stroke-linecap="square"'])
+def test_a_structured_outline_is_plain(inherited: str) -> None:
+    clip = '<clipPath id="c"><circle cx="50" cy="50" r="48"/></clipPath>'
+    group = f'{clip}<g clip-path="url(#c)" {{}} stroke="#0000FF">{SQUARE}</g>'
+    plain, done = (draw_outlines(svg(group.format(more))) for more in ("", inherited))
+    assert (render(done.svg, 100, 100) == render(plain.svg, 100, 100)).all()
+    assert draw_outlines(done.svg).svg == done.svg
+    assert draw_outlines(done.svg, width=0).svg == draw_outlines(svg(group.format(inherited)), width=0).svg
+
+
+@pytest.mark.parametrize(
+    "unseen", ['fill-opacity="0"', 'visibility="hidden"', 'display="none"', 'fill="none"', 'fill="rgba(9,9,9,0)"']
+)
+def test_an_unseen_structured_shape_gets_no_outline(unseen: str) -> None:
+    clip = '<clipPath id="c"><circle cx="50" cy="50" r="48"/></clipPath>'
+    shape = SQUARE.replace('fill="#E30613"', unseen)
+    assert draw_outlines(svg(f'{clip}<g clip-path="url(#c)">{shape}</g>')).outlined == 0
+
+
+@pytest.mark.parametrize(
+    "rod", ['stroke="#00FF00" stroke-width="1"', 'stroke="#0055AA" opacity=".5" fill-rule="evenodd"']
+)
+def test_again_is_the_same_after_own_strokes(rod: str) -> None:
+    inner = '<path d="M30 30h9v9h-9" fill="#E30613" stroke="#00FF00"/>'
+    once = draw_outlines(svg(SQUARE, inner, ROD.replace("fill", f"{rod} fill")), centrelines=True)
+    assert once.contained == 1 and b"#00FF00" not in once.svg
+    twice = draw_outlines(once.svg, centrelines=True)
+    assert twice.svg == once.svg and b"stroke" not in draw_outlines(once.svg, width=0).svg

@@ -144,3 +144,48 @@ def test_progress_goes_on_and_can_cancel() -> None:
 
     with pytest.raises(InterruptedError):
         centrelines(area, 12, stop)
+
+
+def drawn(line: Centreline) -> NDArray[np.float64]:
+    """Points of the curves themselves."""
+    starts = np.concatenate([line.contour.start[None], line.contour.curves[:-1, 2]])
+    control = np.concatenate([starts[:, None], line.contour.curves], axis=1)
+    t = np.linspace(0, 1, 200)
+    basis = np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
+    return (basis @ control).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("thickness", [8, 20])
+@pytest.mark.parametrize("radius", [100, 300, 560, 900])
+def test_a_large_ring_is_one_line(radius: int, thickness: int) -> None:
+    middle = radius + 30
+    y, x = np.ogrid[: 2 * middle, : 2 * middle]
+    away = np.hypot(x + 0.5 - middle, y + 0.5 - middle)
+    (line,) = centrelines(np.abs(away - radius) <= thickness / 2, 30)
+    assert line.contour.closed and abs(line.width - thickness) <= 0.3
+    assert np.abs(np.linalg.norm(drawn(line) - middle, axis=1) - radius).max() <= 0.4
+
+
+@pytest.mark.parametrize("radius", [3000, 8000])
+def test_a_long_shallow_arc_is_one_line(radius: int) -> None:
+    y, x = np.ogrid[:400, :1800]
+    away = np.hypot(x + 0.5 - 900, y + 0.5 - radius - 40)
+    (line,) = centrelines(np.abs(away - radius) <= 4, 30)
+    assert not line.contour.closed and line.length > 1800
+    assert np.abs(np.linalg.norm(drawn(line) - [900, radius + 40], axis=1) - radius).max() <= 0.4
+
+
+def test_a_long_wave_is_one_line() -> None:
+    y, x = np.ogrid[:600, :2400]
+    wave = np.abs(y - 300 - 200 * np.sin(x / 180)) <= 4 * np.hypot(1, 200 / 180 * np.cos(x / 180))
+    (line,) = centrelines(wave, 30)
+    assert abs(line.width - 8) <= 0.4 and line.length > 3000
+
+
+def test_a_long_ring_of_waves_is_one_line() -> None:
+    y, x = np.mgrid[:1400, :1400] - 699.5
+    lobes = 600 + 10 * np.sin(30 * np.arctan2(y, x) + 0.5)
+    (line,) = centrelines(np.abs(np.hypot(x, y) - lobes) <= 4, 25)
+    points = drawn(line) - 700
+    course = 600 + 10 * np.sin(30 * np.arctan2(points[:, 1], points[:, 0]) + 0.5)
+    assert line.contour.closed and np.abs(np.hypot(*points.T) - course).max() <= 2
