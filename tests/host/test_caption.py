@@ -102,7 +102,7 @@ def test_an_unfinished_download_is_named(host: RunningHost, written: dict[str, P
         error = run(host, graph()).error
         assert "model-00002-of-00002.safetensors" in error and "models get qwen2.5-vl-7b" in error
     finally:
-        shutil.rmtree(host.models / "LLM")
+        shutil.rmtree(half)
 
 
 def test_a_broken_image_is_named(host: RunningHost) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from io import BytesIO
@@ -149,7 +148,8 @@ def lama(host: RunningHost, written: Path) -> Iterator[RunningHost]:
     try:
         yield host
     finally:
-        shutil.rmtree(place)
+        for file in place.iterdir():  # the folder stays: ComfyUI remembers the time of it
+            file.unlink()
         httpx.post(f"{host.url}/free", json={"unload_models": True, "free_memory": True}, trust_env=False)
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,17 @@ from vectrahub.tests.host.training_graphs import (
 from vectrahub.tests.host_fixture import ROOT, RunningHost
 
 pytestmark = pytest.mark.host
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_files(host: RunningHost) -> Iterator[None]:
+    """What is trained here is gone afterwards: other tests look at the list of LoRAs."""
+    folders = host.output / "loras", host.models / "loras"
+    before = {file for folder in folders for file in folder.rglob("*")}
+    yield
+    for file in {file for folder in folders for file in folder.rglob("*")} - before:
+        if file.is_file():
+            file.unlink()
 
 
 @pytest.fixture
