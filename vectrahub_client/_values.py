@@ -55,6 +55,15 @@ def parse_value(text: str, kind: Any, options: Mapping[str, Any], where: str) ->
     raise WorkflowError(f"{where} is a {kind} socket: it takes a link to another node, not a value")
 
 
+def name_and_strength(text: str, strength: float) -> tuple[str, float]:
+    """ "NAME:STRENGTH" as its two parts; without a number behind the last colon all is the name, at `strength`."""
+    name, _, number = text.rpartition(":")
+    try:
+        return (name, float(number)) if name else (text, strength)
+    except ValueError:
+        return text, strength
+
+
 def _integer(text: str, where: str) -> int:
     try:
         return int(text.strip(), 10)

@@ -215,7 +215,7 @@ def test_a_wrong_request_is_bad_usage(wrong: dict[str, Any]) -> None:
 
 def test_the_command_line_is_the_request() -> None:
     text = (
-        "vehicle a.jpg b.jpg -o out --palette FF0000,#0f0 --skip sanitize --prompt car --lora flat --lora my=x=0.5 "
+        "vehicle a.jpg b.jpg -o out --palette FF0000,#0f0 --skip sanitize --prompt car --lora flat --lora my=x:0.5 "
         "--depth 0.7 --canny 0.3 --threshold 0.8 --retries 1 --no-keep-best --outline 1.5 --outline-color 111111 "
         "--centrelines --seed 3 --steps 8 --megapixels 4"
     )

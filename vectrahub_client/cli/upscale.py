@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .._values import name_and_strength
 from .._workflow import set_value, split_assignment
 from ..client import Client
 from ..errors import UsageError
@@ -119,8 +120,4 @@ def _plan_text(path: Path | None) -> str | None:
 
 
 def _lora(text: str) -> tuple[str, float]:
-    name, _, strength = text.rpartition(":")
-    try:
-        return (name, float(strength)) if name else (text, 1.0)
-    except ValueError:
-        return text, 1.0
+    return name_and_strength(text, 1.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .._paths import check_results, is_folder
+from .._values import name_and_strength
 from .._workflow import set_value, split_assignment
 from ..client import Client
 from ..errors import UsageError
@@ -67,7 +68,7 @@ def _add_style(command: argparse.ArgumentParser) -> None:
         type=_lora,
         action="append",
         default=[],
-        metavar="NAME[=STRENGTH]",
+        metavar="NAME[:STRENGTH]",
         help=f"on the diffusion model, once for each ({LORA_STRENGTH})",
     )
     style.add_argument("--depth", type=float, metavar="X", help="strength of the depth control (0.6)")
@@ -152,8 +153,4 @@ def _phases(text: str) -> tuple[str, ...]:
 
 
 def _lora(text: str) -> tuple[str, float]:
-    name, _, strength = text.rpartition("=")
-    try:
-        return (name, float(strength)) if name else (text, LORA_STRENGTH)
-    except ValueError:
-        return text, LORA_STRENGTH
+    return name_and_strength(text, LORA_STRENGTH)
