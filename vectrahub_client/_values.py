@@ -56,7 +56,7 @@ def parse_value(text: str, kind: Any, options: Mapping[str, Any], where: str) ->
 
 
 def name_and_strength(text: str, strength: float) -> tuple[str, float]:
-    """ "NAME:STRENGTH" as its two parts; without a number behind the last colon all is the name, at `strength`."""
+    """NAME:STRENGTH as its two parts; without a number behind the last colon all is the name, at `strength`."""
     name, _, number = text.rpartition(":")
     try:
         return (name, float(number)) if name else (text, strength)
