@@ -49,7 +49,8 @@ def body(page: Any) -> dict[str, Any]:
 
 
 def run(page: Any) -> None:
-    assert page.evaluate("async () => await app.queuePrompt(0, 1)")
+    taken = page.evaluate("async () => await app.queuePrompt(0, 1)")
+    assert taken, page.evaluate("JSON.stringify(app.lastNodeErrors)")
 
 
 def without_order(graph: dict[str, Any]) -> dict[str, Any]:
