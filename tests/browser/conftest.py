@@ -53,6 +53,8 @@ def _opened(chromium: Any, host: RunningHost) -> Iterator[tuple[Any, list[str]]]
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     page.goto(host.url)
     page.wait_for_function(_READY, timeout=60_000)
+    # The front-end opens a workflow of its own when it starts; one that is loaded before would be replaced by it.
+    page.wait_for_function("!!app.extensionManager.workflow.activeWorkflow", timeout=60_000)
     yield page, errors
     page.close()
 
