@@ -77,15 +77,20 @@ def mask_to_alphas(
     """
     if mask is None:
         return [None] * len(pixels)
-    planes = mask_to_planes(mask)
-    if len(planes) not in (1, len(pixels)):
+    planes = plane_per_image(mask_to_planes(mask), len(pixels))
+    return [_alpha(plane, image) for plane, image in zip(planes, pixels, strict=True)]
+
+
+def plane_per_image(planes: Sequence[Alpha], images: int) -> Sequence[Alpha]:
+    """The plane of each image: its own, or the only one. Raises BadInput for another count."""
+    if len(planes) not in (1, images):
         raise BadInput(
             "The mask batch does not fit the image batch",
             value=f"{len(planes)} masks",
-            limit=f"1 or {len(pixels)}",
+            limit=f"1 or {images}",
             remedy="Give one mask, or one per image.",
         )
-    return [_alpha(planes[min(i, len(planes) - 1)], image) for i, image in enumerate(pixels)]
+    return planes if len(planes) == images else [planes[0]] * images
 
 
 def _alpha(plane: NDArray[np.float32], image: NDArray) -> Alpha | None:

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..engine.errors import BadInput
-from .convert import Alpha, mask_to_planes, only_photo
+from .convert import Alpha, mask_to_planes, only_photo, plane_per_image
 
 
 def images_to_photos(images: torch.Tensor) -> list[NDArray[np.float32]]:
@@ -32,14 +31,7 @@ def mask_to_marks(mask: torch.Tensor, photos: Sequence[NDArray[np.float32]]) -> 
     planes = mask_to_planes(mask)
     if len(photos) == 1 and len(planes) > 1:
         planes = [np.maximum.reduce(planes)]
-    if len(planes) not in (1, len(photos)):
-        raise BadInput(
-            "The mask batch does not fit the image batch",
-            value=f"{len(planes)} masks",
-            limit=f"1 or {len(photos)}",
-            remedy="Give one mask, or one per image.",
-        )
-    each = planes if len(planes) == len(photos) else planes * len(photos)
+    each = plane_per_image(planes, len(photos))
     return [_fitted(plane, photo) if plane.any() else None for plane, photo in zip(each, photos, strict=True)]
 
 

@@ -35,6 +35,13 @@ def batch_progress(progress: Progress, count: int) -> list[Progress]:
     return [part(progress, index / count, (index + 1) / count) for index in range(count)]
 
 
+def say(node_id: str, text: str) -> None:
+    """Write a text on a node, for whoever runs the job."""
+    server = PromptServer.instance
+    if server.client_id is not None:  # else everyone would hear it
+        server.send_progress_text(text, node_id, server.client_id)
+
+
 class TileProgress:
     """How many tiles of a run are done, on the node that the user sees ("Tile 7 of 24"), whichever node works."""
 
@@ -48,9 +55,7 @@ class TileProgress:
         """Count `tiles` more; raises the host's interrupt when the user cancels."""
         self._done += tiles
         self._bar.update_absolute(self._done)
-        server = PromptServer.instance
-        if server.client_id is not None:  # else everyone would hear it
-            server.send_progress_text(f"Tile {self._done} of {self._total}", self._node_id, server.client_id)
+        say(self._node_id, f"Tile {self._done} of {self._total}")
         self._forget_finished()
 
     def _forget_finished(self) -> None:

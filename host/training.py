@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_execution.graph_utils import GraphBuilder
-from server import PromptServer
 
 from ..engine.training.stages import MARK, Stage, check_name, stage_seed, stages
 from .lineage import Link
@@ -20,6 +19,7 @@ from .saving import safe_prefix
 from .training_files import check_place, steps_seen
 
 NEW = "new"
+Shapes = dict[str, torch.Size]
 
 
 @dataclass(frozen=True)
@@ -163,12 +163,19 @@ def _as_it_is(latent: torch.Tensor) -> torch.Tensor:
     return latent
 
 
-def say_stage(node_id: str, stage: Stage) -> None:
-    """Tell whoever runs the job, on the node that they see, which steps come now; core's bar counts within them."""
-    server = PromptServer.instance
-    if server.client_id is not None:  # else everyone would hear it
-        text = f"Training: steps {stage.start + 1} to {stage.end}"
-        server.send_progress_text(text, node_id, server.client_id)
+def learnable(model: ModelPatcher) -> tuple[Shapes, Shapes]:
+    """The shapes of what core trains: matrices by module, and norms and biases by the key of their difference."""
+    modules = [
+        (name, module)
+        for name, module in model.model.named_modules()
+        if hasattr(module, "weight_function") and module.weight is not None
+    ]
+    matrices = {name: module.weight.shape for name, module in modules if module.weight.ndim >= 2}
+    norms = {f"{name}.diff": module.weight.shape for name, module in modules if name not in matrices}
+    biases = {
+        f"{name}.diff_b": module.bias.shape for name, module in modules if getattr(module, "bias", None) is not None
+    }
+    return matrices, norms | biases
 
 
 def is_checkpoint(file: str) -> bool:

@@ -8,10 +8,10 @@ from comfy_api.latest import io
 
 from ..engine.errors import BadInput
 from ..engine.training.adapters import Weights, check_belongs, continued, differences, new_adapters, trained
-from ..engine.training.stages import Stage
 from ..host.convert import only
+from ..host.progress import say
 from ..host.report import StageReport, report_ui
-from ..host.training import say_stage, takes_scaled
+from ..host.training import learnable, takes_scaled
 from ..host.training_files import hand_over, read_checkpoint, save_checkpoint
 
 _CATEGORY = "VectraHub/vehicle/parts"
@@ -132,23 +132,10 @@ class TrainingStart(io.ComfyNode):
         node_id: str,
         before: Weights | None = None,
     ) -> io.NodeOutput:
-        say_stage(node_id, Stage(start, end))
-        trainable = [
-            (name, module)
-            for name, module in model.model.named_modules()
-            if hasattr(module, "weight_function") and module.weight is not None
-        ]
-        matrices = {name: module.weight.shape for name, module in trainable if module.weight.ndim >= 2}
+        say(node_id, f"Training: steps {start + 1} to {end}")  # the trainer's own bar counts within them
+        matrices, vectors = learnable(model)
         if before is None:
             return io.NodeOutput(model, hand_over(new_adapters(matrices, rank, alpha, seed), start))
-        vectors = {
-            **{f"{name}.diff": module.weight.shape for name, module in trainable if name not in matrices},
-            **{
-                f"{name}.diff_b": module.bias.shape
-                for name, module in trainable
-                if getattr(module, "bias", None) is not None
-            },
-        }
         check_belongs(before, matrices, vectors, rank)
         with torch.inference_mode(False):
             learned = {key: value.clone() for key, value in differences(before).items()}
