@@ -144,7 +144,7 @@ class Client:
             raise BadAnswer(f"{self.url} answered /prompt with {status} and no JSON object")
         if status == 400 or answer.get("node_errors"):
             # With status 200 the host has queued the valid outputs: half a result is none. The caller cancels.
-            raise _rejection(answer, graph)
+            raise rejection(answer, graph)
 
     def _cancel_quietly(self, prompt_id: str) -> None:
         # The exception under way says more than a failed cancel.
@@ -159,7 +159,8 @@ def _digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _rejection(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> JobRejected:
+def rejection(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> JobRejected:
+    """What the server's refusal of a graph says, {"error", "node_errors"}, and how what is missing can be got."""
     lines: list[str] = []
     remedies: dict[str, None] = {}
     first: tuple[str | None, str | None, str | None] = (None, None, None)

@@ -43,18 +43,29 @@ def sample(host: RunningHost) -> str:
     return "example.png"
 
 
+def settle(page: Any) -> None:
+    """Wait until the front-end has drawn what it was told: on a slow machine its frames come slower, too."""
+    page.evaluate(
+        """() => new Promise(done => { let left = 40;
+        const next = () => left-- ? requestAnimationFrame(next) : done(); next(); })"""
+    )
+
+
 @contextmanager
 def _opened(chromium: Any, host: RunningHost) -> Iterator[tuple[Any, list[str]]]:
     """The front-end's page, and the script errors that it has met."""
     # No Templates dialog over the canvas, and no panel that an earlier page has opened.
-    httpx.post(f"{host.url}/settings", json={"Comfy.TutorialCompleted": True, "Comfy.RightSidePanel.IsOpen": False})
+    httpx.post(
+        f"{host.url}/settings", json={"Comfy.TutorialCompleted": True, "Comfy.RightSidePanel.IsOpen": False}, timeout=60
+    )
     page = chromium.new_page(viewport={"width": 1800, "height": 1000})
+    page.set_default_timeout(120_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     page.goto(host.url)
-    page.wait_for_function(_READY, timeout=60_000)
+    page.wait_for_function(_READY, timeout=120_000)
     # The front-end opens a workflow of its own when it starts; one that is loaded before would be replaced by it.
-    page.wait_for_function("!!app.extensionManager.workflow.activeWorkflow", timeout=60_000)
+    page.wait_for_function("!!app.extensionManager.workflow.activeWorkflow", timeout=120_000)
     yield page, errors
     page.close()
 

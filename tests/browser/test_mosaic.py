@@ -12,6 +12,7 @@ from PIL import Image
 
 from vectrahub.engine.raster.tiles.grid import tile_grid
 from vectrahub.engine.raster.tiles.plan import MAX_SEED, TilePlan, TileWork, make_plan, plan_json
+from vectrahub.tests.browser.conftest import settle
 from vectrahub.tests.host_fixture import RunningHost
 
 pytestmark = pytest.mark.browser
@@ -53,13 +54,6 @@ EDITS = {
     "columns": 4,
     "tiles": [{"row": 0, "column": 1, "denoise": 0.5}, {"row": 2, "column": 3, "skip": True}],
 }
-
-
-@pytest.fixture(autouse=True)
-def short_waits(page: Any) -> Iterator[None]:
-    page.set_default_timeout(8_000)
-    yield
-    page.set_default_timeout(30_000)
 
 
 @pytest.fixture
@@ -265,7 +259,7 @@ def test_the_side_panel_leaves_our_widgets_their_width(page: Any, kind: str) -> 
         page.evaluate(panel, True)
         page.mouse.click(540, 125)
         page.get_by_text("Info", exact=True).first.wait_for()  # it shows the node
-        page.wait_for_timeout(500)
+        settle(page)
         assert widget.bounding_box()["width"] == width > 300
     finally:
         page.evaluate(panel, False)

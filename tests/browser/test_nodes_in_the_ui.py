@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from vectrahub.tests.browser.conftest import settle
 from vectrahub.tests.host_fixture import ROOT, RunningHost
 
 pytestmark = pytest.mark.browser
@@ -51,13 +52,13 @@ def test_a_new_node_has_the_defaults_of_its_schema(page: Any) -> None:
 
 @pytest.mark.parametrize("node", NODES)
 def test_a_help_page_is_served(host: RunningHost, node: str) -> None:
-    answer = httpx.get(f"{host.url}/extensions/vectrahub/docs/{node}.md")
+    answer = httpx.get(f"{host.url}/extensions/vectrahub/docs/{node}.md", timeout=60)
     assert answer.status_code == 200
     assert answer.text == (ROOT / "js" / "docs" / f"{node}.md").read_text(encoding="utf-8")
 
 
 def test_english_texts_are_served(host: RunningHost) -> None:
-    texts = httpx.get(f"{host.url}/i18n").json()["en"]["nodeDefs"]
+    texts = httpx.get(f"{host.url}/i18n", timeout=60).json()["en"]["nodeDefs"]
     assert set(NODES) <= texts.keys()
 
 
@@ -115,7 +116,7 @@ def test_the_pointer_zooms_and_moves_in_both_kinds_of_node(page: Any, host: Runn
             """() => { app.graph.nodes[0].pos = [300, 250]; Object.assign(app.canvas.ds, {scale: 1, offset: [100, 0]});
             app.canvas.setDirty(true, true); document.activeElement?.blur(); }"""
         )
-        page.wait_for_timeout(700)
+        settle(page)
         stage = page.locator("[data-vectrahub=svg-view] img").locator("..")
         box = stage.bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -66,10 +66,10 @@ def test_a_template_is_its_prompt_body(page: Any, template: Path) -> None:
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
 def test_a_template_is_listed_with_its_picture(host: RunningHost, template: Path) -> None:
-    assert template.stem in httpx.get(f"{host.url}/workflow_templates").json()["vectrahub"]
+    assert template.stem in httpx.get(f"{host.url}/workflow_templates", timeout=60).json()["vectrahub"]
     base = f"{host.url}/api/workflow_templates/vectrahub/{template.stem}"
-    assert httpx.get(f"{base}.json").json() == json.loads(template.read_text(encoding="utf-8"))
-    assert httpx.get(f"{base}.jpg").headers["content-type"] == "image/jpeg"
+    assert httpx.get(f"{base}.json", timeout=60).json() == json.loads(template.read_text(encoding="utf-8"))
+    assert httpx.get(f"{base}.jpg", timeout=60).headers["content-type"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
@@ -88,7 +88,7 @@ def test_one_click_makes_a_drawing_and_shows_it(page: Any, host: RunningHost) ->
         "app.graph.nodes.find(node => node.title === 'Upscale').widgets.find(w => w.name === 'megapixels').value = 0.5"
     )
     run(page)
-    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached", timeout=60_000)
+    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached")
     page.wait_for_function("image => image.naturalWidth > 0", arg=image)
     figures = page.text_content("[data-vectrahub=figures]")
     assert "96 \u00d7 96 px" in figures and "segments" in figures and "bytes" in figures
@@ -99,7 +99,7 @@ def test_a_drawing_becomes_a_png(page: Any, host: RunningHost) -> None:
     (host.input / "drawing.svg").write_text(DRAWING)
     load(page, ROOT / "workflows" / "svg_to_png.json")
     run(page)
-    page.wait_for_function("app.graph.nodes.find(node => node.title === 'Save').imgs?.length", timeout=60_000)
+    page.wait_for_function("app.graph.nodes.find(node => node.title === 'Save').imgs?.length")
     picture = Image.open(next((host.output / "vectrahub").glob("render_*.png")))
     assert picture.size == (2048, 1024) and picture.mode == "RGBA"
     assert picture.getpixel((100, 100)) == (0xE3, 0x06, 0x13, 255) and picture.getpixel((1900, 100))[3] == 0
@@ -115,7 +115,7 @@ def test_words_become_a_drawing_that_is_shown_while_it_is_written(
         PROMPT,
     )
     run(page)
-    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached", timeout=60_000)
+    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached")
     page.wait_for_function("image => image.naturalWidth > 0", arg=image)
     assert "200 \u00d7 200 px \u00b7 1 colour \u00b7 1 shape" in page.text_content("[data-vectrahub=figures]")
     page.wait_for_function("app.graph.nodes.find(node => node.title === 'OmniSVG').imgs?.[0]?.naturalWidth === 256")
@@ -124,8 +124,8 @@ def test_words_become_a_drawing_that_is_shown_while_it_is_written(
 def test_without_weights_the_error_says_how_to_get_them(own_page: Any) -> None:
     load(own_page, ROOT / "workflows" / "text_to_svg.json")
     run(own_page)
-    own_page.get_by_text("View details").click(timeout=30_000)
+    own_page.get_by_text("View details").click()
     told = re.compile(
         r"17\.2 GB, Apache-2\.0.* is not installed here\..*python install\.py models get omnisvg-8b", re.DOTALL
     )
-    own_page.get_by_text(told).first.wait_for(timeout=10_000)
+    own_page.get_by_text(told).first.wait_for()

@@ -75,8 +75,8 @@ def test_one_click_refines_every_tile(page: Any, host: RunningHost, family: str)
     model = {"sdxl": "VectraHubTest_TinySDXL", "flux": "VectraHubTest_TinyFlux"}[family]
     page.evaluate(TINY, [family, model, 64])
     run(page)
-    page.wait_for_function("app.graph.nodes.find(node => node.title === 'Save').imgs?.length", timeout=60_000)
-    newest = max(httpx.get(f"{host.url}/history").json().values(), key=lambda job: job["prompt"][0])
+    page.wait_for_function("app.graph.nodes.find(node => node.title === 'Save').imgs?.length")
+    newest = max(httpx.get(f"{host.url}/history", timeout=60).json().values(), key=lambda job: job["prompt"][0])
     graph = newest["prompt"][2]
     # What a node shows that became others when it ran stands under the last of these: "8.0.0.finish".
     shown = {graph[key.split(".")[0]]["_meta"]["title"]: value for key, value in newest["outputs"].items()}

@@ -59,7 +59,7 @@ def test_without_any_weights_a_photo_becomes_a_drawing(page: Any, host: RunningH
         widget('Upscale', 'megapixels').value = 0.5; widget('Palette', 'palette').value = '#E30613, #FFFFFF'; }"""
     )
     run(page)
-    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached", timeout=60_000)
+    image = page.wait_for_selector("[data-vectrahub=svg-view] img[src*='/view']", state="attached")
     page.wait_for_function("image => image.naturalWidth > 0", arg=image)
     assert "96 \u00d7 96 px" in page.text_content("[data-vectrahub=figures]")
     job = newest(host)
@@ -71,4 +71,4 @@ def test_without_any_weights_a_photo_becomes_a_drawing(page: Any, host: RunningH
     rows = {row["phase"]: row["enabled"] for row in report["images"][0]["phases"]}
     assert rows == {"sanitize": False, "stylize": False, "quantize": True, "vectorize": True}
     table = "app.nodeOutputs[app.graph.nodes.find(node => node.title === 'What it took').id]?.text?.[0]"
-    page.wait_for_function(f"{table}?.includes('vectorize')", timeout=30_000)
+    page.wait_for_function(f"{table}?.includes('vectorize')")

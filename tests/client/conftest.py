@@ -24,7 +24,7 @@ def cli_environment(**extra: str) -> dict[str, str]:
 def cli() -> Cli:
     """Runs the command line as a person would; stdout, stderr, returncode."""
 
-    def call(*arguments: object, timeout: float = 90, **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: object, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             cli_command(*arguments),
             cwd=ROOT,

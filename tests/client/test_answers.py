@@ -12,7 +12,7 @@ from vectrahub.vectrahub_client._catalogue import read_catalogue, remedy
 from vectrahub.vectrahub_client._http import Http
 from vectrahub.vectrahub_client._outputs import read_entry
 from vectrahub.vectrahub_client._workflow import check_graph, is_link
-from vectrahub.vectrahub_client.client import _rejection
+from vectrahub.vectrahub_client.client import rejection
 from vectrahub.vectrahub_client.errors import BadAnswer, UsageError, WorkflowError
 
 
@@ -20,7 +20,7 @@ def refused(*files: str) -> str:
     error = {"type": "value_not_in_list", "message": "Value not in list", "details": "ckpt_name: not in []"}
     errors = [{**error, "extra_info": {"input_name": "ckpt_name", "received_value": file}} for file in files]
     graph = {"1": node("Checkpoint", "CheckpointLoaderSimple")}
-    return str(_rejection({"node_errors": {"1": {"errors": errors}}}, graph))
+    return str(rejection({"node_errors": {"1": {"errors": errors}}}, graph))
 
 
 def test_a_refusal_for_a_known_file_says_how_to_get_it() -> None:

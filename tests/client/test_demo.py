@@ -11,6 +11,8 @@ from PIL import Image
 from vectrahub.tests.client.conftest import cli_environment
 from vectrahub.tests.host_fixture import ROOT, RunningHost
 
+pytestmark = pytest.mark.timeout(1500)  # nine pictures in one fixture
+
 NAMES = [
     f"{name}{kind}" for name in ("logo", "illustration", "line_drawing") for kind in (".png", ".jpg", "_small.png")
 ]
@@ -19,7 +21,7 @@ NAMES = [
 def run_demo(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "demo", *map(str, arguments)]
     return subprocess.run(
-        command, cwd=ROOT, env=cli_environment(), capture_output=True, text=True, timeout=240, check=False
+        command, cwd=ROOT, env=cli_environment(), capture_output=True, text=True, timeout=1200, check=False
     )
 
 

@@ -45,7 +45,7 @@ def described(host_config: HostConfig, tmp_path_factory: pytest.TempPathFactory)
         cwd=host_config.comfyui,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )

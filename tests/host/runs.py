@@ -61,7 +61,7 @@ def workflow(image: str = "example.png", **settings: object) -> Graph:
 
 
 def post(host: RunningHost, graph: object, **body: object) -> httpx.Response:
-    return httpx.post(f"{host.url}/prompt", json={"prompt": graph, **body}, timeout=30, trust_env=False)
+    return httpx.post(f"{host.url}/prompt", json={"prompt": graph, **body}, timeout=60, trust_env=False)
 
 
 def submit(host: RunningHost, graph: Graph) -> str:
@@ -71,10 +71,10 @@ def submit(host: RunningHost, graph: Graph) -> str:
 
 
 def history(host: RunningHost, job: str) -> dict[str, Any] | None:
-    return httpx.get(f"{host.url}/history/{job}", timeout=30, trust_env=False).json().get(job)
+    return httpx.get(f"{host.url}/history/{job}", timeout=60, trust_env=False).json().get(job)
 
 
-def wait(host: RunningHost, job: str, seconds: float = 90) -> Outcome:
+def wait(host: RunningHost, job: str, seconds: float = 240) -> Outcome:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         entry = history(host, job)
@@ -85,7 +85,7 @@ def wait(host: RunningHost, job: str, seconds: float = 90) -> Outcome:
     raise TimeoutError(f"job {job} not done after {seconds} s:\n{host.tail()}")
 
 
-def run(host: RunningHost, graph: Graph, seconds: float = 90) -> Outcome:
+def run(host: RunningHost, graph: Graph, seconds: float = 240) -> Outcome:
     return wait(host, submit(host, graph), seconds)
 
 
@@ -96,7 +96,20 @@ def refusal(host: RunningHost, graph: object) -> str:
     return answer.text
 
 
+def free(host: RunningHost, **what: bool) -> None:
+    """POST /free. The host does it between two jobs; once this one of nothing is done, the next comes after it."""
+    httpx.post(f"{host.url}/free", json=what, timeout=60, trust_env=False).raise_for_status()
+    blank = {"width": 8, "height": 8, "batch_size": 1, "color": 0}
+    run(
+        host,
+        {
+            "1": {"class_type": "EmptyImage", "inputs": blank},
+            "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+        },
+    )
+
+
 def busy(host: RunningHost) -> int:
     """Jobs that run or wait."""
-    queue = httpx.get(f"{host.url}/queue", timeout=30, trust_env=False).json()
+    queue = httpx.get(f"{host.url}/queue", timeout=60, trust_env=False).json()
     return len(queue["queue_running"]) + len(queue["queue_pending"])

@@ -8,7 +8,7 @@ from vectrahub.tests.host_fixture import RunningHost
 
 
 def test_it_serves_core_nodes_and_the_test_pack(host: RunningHost) -> None:
-    nodes = httpx.get(f"{host.url}/object_info", trust_env=False, timeout=30).json()
+    nodes = httpx.get(f"{host.url}/object_info", trust_env=False, timeout=60).json()
     assert {"LoadImage", "SaveImage", "VectraHubTest_Sleep"} <= set(nodes)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,8 +19,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from vectrahub.tests.host.events import listen
-from vectrahub.tests.host.runs import Graph, Outcome, busy, history, run, submit
+from vectrahub.tests.host.events import cancel, listen
+from vectrahub.tests.host.runs import Graph, Outcome, run
 from vectrahub.tests.host_fixture import RunningHost
 from vectrahub.tests.rrdbnet import write_rrdbnet
 from vectrahub.tests.tiny_lama import write_checkpoint, write_lama, write_torchscript
@@ -150,7 +149,7 @@ def lama(host: RunningHost, written: Path) -> Iterator[RunningHost]:
     finally:
         for file in place.iterdir():  # the folder stays: ComfyUI remembers the time of it
             file.unlink()
-        httpx.post(f"{host.url}/free", json={"unload_models": True, "free_memory": True}, trust_env=False)
+        httpx.post(f"{host.url}/free", json={"unload_models": True, "free_memory": True}, trust_env=False, timeout=60)
 
 
 def test_what_is_marked_is_repainted_and_nothing_else(lama: RunningHost) -> None:
@@ -235,18 +234,9 @@ def test_a_checkpoint_of_training_is_read_too(lama: RunningHost) -> None:
     assert np.abs(picture[HOLE].astype(int) - 127).max() < 40 and not np.array_equal(picture, rgb)
 
 
-def test_a_cancel_comes_between_the_layers(lama: RunningHost) -> None:
+def test_cancel_in_the_middle(lama: RunningHost) -> None:
     name, _ = photo(lama, 1800, 1800, np.s_[:, 100:1700])  # many windows: long on any processor
-    job = submit(lama, graph(name))
-    time.sleep(1.5)
-    assert history(lama, job) is None
-    began = time.monotonic()
-    httpx.post(f"{lama.url}/interrupt", trust_env=False).raise_for_status()
-    while busy(lama) and time.monotonic() - began < 20:
-        time.sleep(0.05)
-    assert time.monotonic() - began < 6
-    entry = history(lama, job)
-    assert entry is not None and "execution_interrupted" in [kind for kind, _ in entry["status"]["messages"]]
+    cancel(lama, graph(name), "2")
 
 
 # FirstMask
@@ -293,7 +283,7 @@ def test_later_masks_are_computed_only_if_needed(
     (figures,) = report(heard.outcome, at["Choose"])["images"]
     assert figures["which"] == which and len(figures["marked"]) == ran
     (file,) = heard.outcome.entry["outputs"][at["Save"]]["images"]
-    content = httpx.get(f"{host.url}/view", params=file, trust_env=False).content
+    content = httpx.get(f"{host.url}/view", params=file, trust_env=False, timeout=60).content
     shown = np.asarray(Image.open(BytesIO(content)).convert("L"))
     height = graph[at[titles[max(which, 1) - 1]]]["inputs"]["height"]  # of an empty one the first one's
     assert shown.shape == (height, 40) and (shown > 0).all() == (which > 0) and (shown > 0).any() == (which > 0)

@@ -46,7 +46,7 @@ def edits(**words: str) -> list[dict[str, object]]:
     return [{"row": places[name][0], "column": places[name][1], "prompt": text} for name, text in words.items()]
 
 
-def until(condition, seconds: float = 60) -> None:
+def until(condition, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
@@ -89,10 +89,10 @@ def test_the_good_tiles_of_a_call_are_kept(host: RunningHost, control: Control) 
 def test_after_a_cancel(host: RunningHost, control: Control) -> None:
     graph = tiled(new_picture(host))
     before = len(kept_tiles(host))
-    control.set(slow=0.2)
+    control.set(slow=0.6)
     job = submit(host, graph)
     until(lambda: len(kept_tiles(host)) - before >= 2)
-    httpx.post(f"{host.url}/interrupt", trust_env=False).raise_for_status()
+    httpx.post(f"{host.url}/interrupt", trust_env=False, timeout=60).raise_for_status()
     assert wait(host, job).entry["status"]["messages"][-1][0] == "execution_interrupted"
     control.heal()
     done = len(kept_tiles(host)) - before
@@ -106,7 +106,7 @@ def test_after_a_killed_server(boot_host: Callable[..., RunningHost]) -> None:
     name = new_picture(host)
     whole = picture_of(run(host, tiled(name, resume=False)))
     graph = tiled(name)
-    steering.set(slow=0.2)
+    steering.set(slow=0.6)
     submit(host, graph)
     until(lambda: len(kept_tiles(host)) >= 2)
     host.kill()

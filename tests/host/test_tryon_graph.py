@@ -190,7 +190,7 @@ def test_the_text_encoder_is_loaded_as_that_of_qwen_image(host: RunningHost, pic
 def test_every_node_of_the_graph_is_valid_in_the_host(host: RunningHost, pictures: tuple[str, str]) -> None:
     """The host does not check what an expansion holds."""
     for name, (kind, inputs) in becomes("lora", {}, cfg=4.0).items():
-        known = httpx.get(f"{host.url}/object_info/{kind}", trust_env=False).json()[kind]["input"]
+        known = httpx.get(f"{host.url}/object_info/{kind}", trust_env=False, timeout=60).json()[kind]["input"]
         allowed = {**known["required"], **known.get("optional", {})}
         assert set(known["required"]) <= set(inputs) <= set(allowed), name
         for key, value in inputs.items():

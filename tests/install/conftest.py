@@ -32,7 +32,7 @@ class Pack:
 
     def run(self, *arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
         process = self.start(*arguments, python=python)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=280)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -40,12 +40,12 @@ def imports(python: Path, module: str) -> bool:
     return subprocess.run([str(python), "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
 
 
-def test_a_second_call_changes_nothing_and_is_quick(prepared):
+def test_a_second_call_changes_nothing(prepared, monkeypatch):
+    monkeypatch.setattr("installer.host.fetch_tree", None)  # nothing is fetched or built
+    monkeypatch.setattr("installer.host.build_environment", None)
     file = base_folder(cache_folder()) / "host.json"
     before = file.stat().st_mtime_ns
-    started = time.monotonic()
     assert prepare_private(cache_folder(), dev=False) == prepared
-    assert time.monotonic() - started < 2
     assert file.stat().st_mtime_ns == before
 
 
@@ -148,14 +148,16 @@ def test_half_built_folders_of_killed_installs_are_removed(tmp_path):
 def test_a_second_install_waits_until_the_first_ends_or_dies(tmp_path):
     hold = (
         "import sys, time; from pathlib import Path; from installer.cache import only_one\n"
-        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+        "print('asks', flush=True)\n"
+        "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", hold, str(tmp_path)]
     first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ""})
     try:
-        assert first.stdout and first.stdout.readline() == "held\n"
+        assert first.stdout and first.stdout.readline() + first.stdout.readline() == "asks\nheld\n"
         second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         try:
+            assert second.stdout.readline() == "asks\n"
             time.sleep(0.5)
             os.set_blocking(second.stdout.fileno(), False)
             assert second.stdout.readline() == ""

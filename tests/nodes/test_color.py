@@ -52,7 +52,7 @@ def pictures(outcome: Outcome, node: str) -> list[np.ndarray]:
     files = outcome.entry["outputs"][node]["images"]
     url = f"{outcome.host.url}/view"
     return [
-        np.asarray(Image.open(BytesIO(httpx.get(url, params=file, trust_env=False).content)).convert("RGB"))
+        np.asarray(Image.open(BytesIO(httpx.get(url, params=file, trust_env=False, timeout=60).content)).convert("RGB"))
         for file in files
     ]
 

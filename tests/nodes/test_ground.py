@@ -56,7 +56,9 @@ def reports(outcome: Outcome) -> list[dict[str, Any]]:
 def pictures(outcome: Outcome, node: str, mode: str = "RGB") -> list[np.ndarray]:
     assert outcome.problem is None, outcome.problem
     url = f"{outcome.host.url}/view"
-    answers = [httpx.get(url, params=file, trust_env=False) for file in outcome.entry["outputs"][node]["images"]]
+    answers = [
+        httpx.get(url, params=file, trust_env=False, timeout=60) for file in outcome.entry["outputs"][node]["images"]
+    ]
     return [np.asarray(Image.open(BytesIO(answer.content)).convert(mode)) for answer in answers]
 
 

@@ -27,12 +27,12 @@ def run(host: Any, **inputs: Any) -> tuple[dict[str, Any], str]:
         "show": ("SaveImage", {"images": ["render", 0], "filename_prefix": "outline/lines"}),
     }
     graph = {name: {"class_type": kind, "inputs": values} for name, (kind, values) in steps.items()}
-    answer = httpx.post(f"{host.url}/prompt", json={"prompt": graph})
+    answer = httpx.post(f"{host.url}/prompt", json={"prompt": graph}, timeout=60)
     if answer.status_code != 200:
         return {}, answer.text
     identity = answer.json()["prompt_id"]
-    for _ in range(600):
-        history = httpx.get(f"{host.url}/history/{identity}").json().get(identity)
+    for _ in range(2400):
+        history = httpx.get(f"{host.url}/history/{identity}", timeout=60).json().get(identity)
         if history is not None:
             failures = [m[1]["exception_message"] for m in history["status"]["messages"] if m[0] == "execution_error"]
             return history["outputs"], failures[0] if failures else ""

@@ -39,10 +39,10 @@ def run(host: RunningHost, file: str, mask: bool = False, **inputs: Any) -> dict
     }
     if mask:
         graph["2"]["inputs"]["mask"] = ["1", 1]
-    job = httpx.post(f"{host.url}/prompt", json={"prompt": graph}).raise_for_status().json()["prompt_id"]
-    deadline = time.monotonic() + 60
+    job = httpx.post(f"{host.url}/prompt", json={"prompt": graph}, timeout=60).raise_for_status().json()["prompt_id"]
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
-        entry = httpx.get(f"{host.url}/history/{job}").json().get(job)
+        entry = httpx.get(f"{host.url}/history/{job}", timeout=60).json().get(job)
         if entry:
             return entry
         time.sleep(0.05)

@@ -30,12 +30,12 @@ def files(host: Any) -> Any:
 
 def run(host: Any, graph: dict[str, Any]) -> dict[str, Any]:
     """The outputs of a graph; {'error': text} when it fails."""
-    answer = httpx.post(f"{host.url}/prompt", json={"prompt": graph})
+    answer = httpx.post(f"{host.url}/prompt", json={"prompt": graph}, timeout=60)
     if answer.status_code != 200:
         return {"error": answer.text}
     identity = answer.json()["prompt_id"]
-    for _ in range(600):
-        history = httpx.get(f"{host.url}/history/{identity}").json().get(identity)
+    for _ in range(2400):
+        history = httpx.get(f"{host.url}/history/{identity}", timeout=60).json().get(identity)
         if history is not None:
             failures = [m[1]["exception_message"] for m in history["status"]["messages"] if m[0] == "execution_error"]
             return {"error": failures[0]} if failures else history["outputs"]

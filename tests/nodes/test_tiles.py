@@ -50,7 +50,7 @@ def pictures(outcome: Outcome, node: str) -> list[np.ndarray]:
     files = outcome.entry["outputs"][node]["images"]
     url = f"{outcome.host.url}/view"
     return [
-        np.asarray(Image.open(BytesIO(httpx.get(url, params=file, trust_env=False).content)).convert("RGB"))
+        np.asarray(Image.open(BytesIO(httpx.get(url, params=file, trust_env=False, timeout=60).content)).convert("RGB"))
         for file in files
     ]
 
@@ -149,5 +149,5 @@ def test_bad_input(host: RunningHost) -> None:
 @pytest.mark.parametrize("settings", [{"tile": 8}, {"overlap": -1}, {"upscale": "8x"}, {"long_side": 20000}])
 def test_values_outside_the_schema_are_refused(host: RunningHost, settings: dict[str, Any]) -> None:
     body = {"prompt": graph(photo(host), **settings)}
-    reply = httpx.post(f"{host.url}/prompt", json=body, trust_env=False)
+    reply = httpx.post(f"{host.url}/prompt", json=body, trust_env=False, timeout=60)
     assert reply.status_code == 400 and next(iter(settings)) in json.dumps(reply.json()["node_errors"]["2"])

@@ -21,7 +21,7 @@ NODE = "VectraHub_VTracerTrace"
 @pytest.fixture(scope="module")
 def defaults(host: RunningHost) -> dict[str, Any]:
     """The default of every required input that has one, as the host lists them."""
-    schema = httpx.get(f"{host.url}/object_info/{NODE}", timeout=20, trust_env=False).json()[NODE]["input"]
+    schema = httpx.get(f"{host.url}/object_info/{NODE}", timeout=60, trust_env=False).json()[NODE]["input"]
     return {key: spec[1]["default"] for key, spec in schema["required"].items() if "default" in spec[1]}
 
 

@@ -1,7 +1,5 @@
 """Specks take the commonest colour around them; all else stays."""
 
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -167,39 +165,39 @@ class Stop(Exception):
     pass
 
 
-def timed(labels: np.ndarray, least: float) -> tuple[list[float], int, float, float]:
-    """The shares reported, how many specks went, and seconds of this thread's own: in all, and between two reports."""
-    shares, at = [], [time.thread_time()]
-
-    def report(share: float) -> None:
-        shares.append(share)
-        at.append(time.thread_time())
-
-    _, removed = absorb_specks(labels, least, report)
-    at.append(time.thread_time())
-    return shares, removed, at[-1] - at[0], float(np.diff(at).max())
+def reported(labels: np.ndarray, least: float) -> tuple[list[float], int]:
+    """The shares reported, and how many specks went."""
+    shares: list[float] = []
+    _, removed = absorb_specks(labels, least, shares.append)
+    assert shares == sorted(shares) and shares[-1] == 1
+    return shares, removed
 
 
-def test_fine_noise_takes_no_longer_than_its_size() -> None:
-    """Nearly every pixel a patch of its own: rounds over all of them took 8 s."""
+def test_fine_noise_is_no_more_work_than_its_size() -> None:
+    """Nearly every pixel a patch of its own, a report for so many neighbours looked at: rounds would make hundreds."""
     labels = np.random.default_rng(0).integers(0, 15, (300, 300), np.uint8)
-    shares, removed, took, gap = timed(labels, 90)
-    assert removed > 50_000 and shares == sorted(shares) and shares[-1] == 1
-    assert took < 3 and gap < 0.8  # 0.6 and 0.26 measured
+    shares, removed = reported(labels, 90)
+    given_away = [share for share in shares if 0.7 < share < 0.9]
+    assert removed > 50_000 and 5 <= len(given_away) < 20
+    assert np.diff(given_away, prepend=0.7, append=0.9).max() < 0.05
 
 
-def test_twelve_megapixels_in_time_and_can_be_stopped() -> None:
+def test_twelve_megapixels_report_often_and_can_be_stopped() -> None:
     rng = np.random.default_rng(5)
     small = cv2.GaussianBlur(rng.random((866, 1155)).astype(np.float32), (0, 0), 3)
     rank = cv2.resize(small, (4000, 3000), interpolation=cv2.INTER_CUBIC)
     labels = np.digitize(rank, np.quantile(small, np.linspace(0, 1, 16)[1:-1])).astype(np.uint8)
-    shares, removed, took, gap = timed(labels, 12_000)
-    assert removed > 1_000 and shares == sorted(shares) and shares[-1] == 1
-    assert took < 3 and gap < 0.5  # of the processor; 1 and 0.1 measured, and other work here slows it down too
+    shares, removed = reported(labels, 12_000)
+    assert removed > 1_000 and len(shares) > 50
+    assert np.diff(shares, prepend=0).max() < 0.15  # where the strips are joined; 0.07 elsewhere
+
+    heard: list[float] = []
 
     def stop(share: float) -> None:
+        heard.append(share)
         if share > 0.3:
             raise Stop
 
     with pytest.raises(Stop):
         absorb_specks(labels, 12_000, stop)
+    assert 0.3 < heard[-1] < 0.4

@@ -1,7 +1,5 @@
 """The features route on pictures that this file draws itself."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -108,15 +106,3 @@ def test_the_committed_trees_fit_the_measures():
     assert set(forest.measures) == set(measure(cut_out(mark())))
     assert forest.questions.min() >= 0
     assert forest.questions.max() < len(forest.measures)
-
-
-def test_a_512_px_picture_takes_well_under_a_second():
-    # The promise is 60 ms on a free core; a busy test machine gets five times that.
-    rgb = as_jpeg(scene(512), 80)
-    route_by_features(rgb)
-    times = []
-    for _ in range(7):
-        started = time.perf_counter()
-        route_by_features(rgb)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.3

@@ -1,7 +1,5 @@
 """The gate lets good drawings through and says what is wrong with the others."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -25,10 +23,9 @@ def failed(body: str, picture: np.ndarray, **limits: float) -> str:
     return check((HEAD + padded + "</svg>").encode(), picture, None, Thresholds(**limits)).failed_test  # type: ignore[arg-type]
 
 
-def test_the_right_drawing_passes_quickly(picture: np.ndarray) -> None:
-    started = time.perf_counter()
+def test_the_right_drawing_passes(picture: np.ndarray) -> None:
     verdict = check(LOGO, picture)
-    assert verdict.passed and verdict.figures["mean_de"] < 0.3 and time.perf_counter() - started < 2
+    assert verdict.passed and verdict.figures["mean_de"] < 0.3
 
 
 def test_failures_are_named(picture: np.ndarray) -> None:
