@@ -67,6 +67,8 @@ def result_of(prompt_id: str, entry: Mapping[str, Any], graph: Mapping[str, Any]
     for made_by, shown in outputs.items():
         # What a node that expanded shows comes from the nodes of its expansion, the last word from the last.
         node_id = str((about.get(made_by) or {}).get("display_node") or made_by)
+        if made_by in graph:  # what came from the host's cache names the node of the graph that first made it
+            node_id = made_by
         node_type, title = describe(graph, node_id)
         name = title or node_type or node_id
         files += [

@@ -6,6 +6,7 @@ import json
 import queue
 import struct
 import threading
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ import websocket
 
 from ._http import is_loopback
 
-_RECEIVE_SECONDS = 0.5  # how long closing may have to wait for the thread
+_RECEIVE_SECONDS = 0.5  # how long closing may have to wait for the thread, should it be just about to listen
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 3.0
 _TEXT = 3  # the host's number for a binary message that is no picture
 
@@ -32,6 +33,7 @@ class JobSocket:
         self._options: dict[str, Any] = {"http_no_proxy": ["*"]} if is_loopback(url) else {}
         self._closing = threading.Event()
         self._connected = threading.Event()
+        self._link: websocket.WebSocket | None = None
         self._thread = threading.Thread(target=self._listen, name="job-socket", daemon=True)
 
     def open(self, wait: float = 3.0) -> None:
@@ -41,6 +43,9 @@ class JobSocket:
 
     def close(self) -> None:
         self._closing.set()
+        if (link := self._link) is not None:
+            with suppress(OSError):  # it ended by itself
+                link.abort()  # wakes the thread: every job would wait half a second for it
         self._thread.join(2 * _RECEIVE_SECONDS + 1)
 
     @property
@@ -68,6 +73,7 @@ class JobSocket:
                 self._closing.wait(pause)
 
     def _receive(self, link: websocket.WebSocket) -> None:
+        self._link = link
         try:
             link.settimeout(_RECEIVE_SECONDS)
             while not self._closing.is_set():
@@ -84,7 +90,9 @@ class JobSocket:
         except (OSError, websocket.WebSocketException):
             return
         finally:
-            link.close(timeout=1)
+            self._link = None
+            with suppress(OSError, websocket.WebSocketException):
+                link.close(timeout=1)
 
     def _put(self, text: str) -> None:
         try:
