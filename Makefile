@@ -7,7 +7,7 @@ IN_ENV = VECTRAHUB_HOST="$$($(PYTHON) install.py where json)" "$$($(PYTHON) inst
 COMFYUI = "$$($(PYTHON) install.py where comfyui)"
 CACHE = "$$($(PYTHON) install.py where cache)"
 
-.PHONY: demo test check format lint types contract run host bench bench-vector bench-router bench-omnisvg bench-tiles env env-dev chromium constraints
+.PHONY: demo test check format lint types contract run host bench bench-vector bench-router bench-omnisvg bench-tiles bench-serving env env-dev chromium constraints
 
 demo: env  ## three pictures become SVGs in a real ComfyUI; results in out/
 	@$(IN_ENV) -m demo $(ARGS)
@@ -37,7 +37,7 @@ run: env  ## make run ARGS="vectorize my.png -o my.svg"
 host: env  ## ComfyUI with the pack in a browser
 	@$(PYTHON) install.py serve
 
-bench: bench-vector bench-router bench-omnisvg bench-tiles
+bench: bench-vector bench-router bench-omnisvg bench-tiles bench-serving
 
 bench-vector: env-dev
 	@$(IN_ENV) -m benchmarks.vector $(ARGS)
@@ -50,6 +50,9 @@ bench-omnisvg: env-dev  ## ARGS=--gpu for the full sizes
 
 bench-tiles: env-dev  ## split and blend against the host's own nodes
 	@$(IN_ENV) -m benchmarks.tiles $(ARGS)
+
+bench-serving: env-dev  ## what a job of the API costs beyond its nodes, and how quick probes stay
+	@$(IN_ENV) -m benchmarks.serving $(ARGS)
 
 env: python-venv
 	@$(PYTHON) install.py host > /dev/null

@@ -7,5 +7,7 @@ async def comfy_entrypoint():  # noqa: ANN201  (the host's type exists only insi
     # Imported here: a relative import at module level breaks pytest in a checkout
     # whose folder name is not an identifier.
     from .nodes import VectraHubExtension
+    from .routes.attach import attach
 
+    attach()
     return VectraHubExtension()

@@ -18,6 +18,8 @@ _MODULES = {
     "httpx": "httpx",
     "websocket-client": "websocket",
     "rich": "rich",
+    "prometheus-client": "prometheus_client",
+    "nvidia-ml-py": "pynvml",
     **({"tomli": "tomli"} if sys.version_info < (3, 11) else {}),
 }
 _PROBE = """

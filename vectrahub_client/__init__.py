@@ -21,6 +21,7 @@ from .doctor import examine
 from .errors import ClientError, JobError, JobFailed, JobRejected, ServerError, UsageError
 from .host_config import HostConfig, load_config
 from .host_process import PrivateHost
+from .jobs import JobsClient
 from .logo import LogoRequest, logo, logo_graph
 from .tryon import TryOnFiles, TryOnRequest, tryon, tryon_graph
 from .upscale import UpscaleRequest, upscale, upscale_graph
@@ -57,6 +58,7 @@ __all__ = [
     "vehicle",
     "warm_up",
     "examine",
+    "JobsClient",
     "PrivateHost",
     "HostConfig",
     "load_config",

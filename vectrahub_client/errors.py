@@ -14,6 +14,7 @@
         |-- HostNotPrepared    3  host.json is missing or wrong
         |-- HostFailed         3  the private host did not start; carries the end of its log
         |-- ServerLost         3  it stopped answering in the middle of a job
+        |-- ServerBusy         3  the job API has no room (429) or is not ready (503), for longer than the patience
         |-- JobLost            3  it answers, but no longer knows the job (it was restarted)
         `-- BadAnswer          3  it answers, but not as ComfyUI does
 
@@ -132,6 +133,16 @@ class ServerLost(ServerError):
     """The server stopped answering in the middle of a job."""
 
     kind = "server_lost"
+
+
+class ServerBusy(ServerError):
+    """The job API has no room, or is not ready. `retry_after`: seconds that the server asks for, None = not said."""
+
+    kind = "busy"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class JobLost(ServerError):

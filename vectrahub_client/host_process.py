@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -47,7 +47,8 @@ class PrivateHost:
     """One ComfyUI process. Use it as a context manager; on entry it starts and waits until it answers.
 
     Attributes: `url`, `port`, `base`, `run_directory`, `output`, `log`, `pid` (None when not running).
-    `base` overrides that of the configuration; `run_directory` is then kept, where one is given.
+    `base` overrides that of the configuration; `run_directory` is then kept, where one is given. `environ`: that of the
+    process, None = ours.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class PrivateHost:
         base: Path | None = None,
         run_directory: Path | None = None,
         args: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
         timeout: float = START_TIMEOUT,
     ) -> None:
         self.config = config
@@ -66,6 +68,7 @@ class PrivateHost:
         self._own_run_directory = run_directory is None
         self.run_directory = run_directory
         self._args = list(args)
+        self._environ = environ
         self._timeout = timeout
         self._fixed_port = port is not None
         self._process: subprocess.Popen[bytes] | None = None
@@ -164,7 +167,11 @@ class PrivateHost:
             self._process = subprocess.Popen(
                 self.command(),
                 cwd=self.config.comfyui,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
+                env={
+                    **(os.environ if self._environ is None else self._environ),
+                    "PYTHONUNBUFFERED": "1",
+                    "PYTHONIOENCODING": "utf-8",
+                },
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

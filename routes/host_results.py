@@ -1,0 +1,47 @@
+"""The files that a run left, as results of its job."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import folder_paths
+
+from ..vectrahub_client._names import distinct, safe_name
+from ..vectrahub_client._outputs import OutputFile
+from ..vectrahub_client.service.files import JobFiles
+from ..vectrahub_client.service.records import Output
+
+_TYPES = {".svg": "image/svg+xml", ".webp": "image/webp", ".safetensors": "application/octet-stream"}
+
+
+def collected(found: Sequence[OutputFile], files: JobFiles, job_id: str) -> tuple[Output, ...]:
+    """Each file once, in the job's own folder: what nodes saved elsewhere is copied there. Raises OSError."""
+    kept = [(file, path) for file in found if (path := _path(file)) is not None]
+    names = distinct(safe_name(path.name) for _, path in kept)
+    folder = files.output_folder(job_id)
+    outputs = []
+    for (file, path), name in zip(kept, names, strict=True):
+        if not path.is_relative_to(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = Path(shutil.copy2(path, folder / name))
+        relative = path.relative_to(files.outputs).as_posix()
+        outputs.append(Output(name, file.title, media_type(name), path.stat().st_size, relative))
+    return tuple(outputs)
+
+
+def media_type(name: str) -> str:
+    """By the suffix; the same on every system."""
+    suffix = os.path.splitext(name)[1].lower()
+    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _path(file: OutputFile) -> Path | None:
+    base = folder_paths.get_directory_by_type(file.kind)
+    if base is None:
+        return None
+    path = os.path.realpath(os.path.join(base, file.subfolder, file.filename))
+    return Path(path) if folder_paths.is_within_directory(os.path.realpath(base), path) else None

@@ -1,0 +1,1 @@
+"""The addresses of the job API: thin handlers, and what the OpenAPI document says of them."""

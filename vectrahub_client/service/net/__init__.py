@@ -1,0 +1,1 @@
+"""What leaves this server: checked addresses, fetched inputs, posts, signatures."""

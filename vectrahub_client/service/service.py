@@ -1,0 +1,352 @@
+"""Jobs from their acceptance to their delivery: what is promised is in the ledger before it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from .delivery import Deliveries
+from .files import JobFiles
+from .ledger import Acceptance, Delivery, Full, KeyTaken, Ledger
+from .live import Live, rfc3339
+from .metrics import Metrics
+from .net.fetch import Fetcher
+from .problems import Problem, busy, not_found
+from .records import Caller, Ending, Failure, Job, Order
+from .route import PREFIX
+from .runner import Runner
+from .settings import Settings
+from .systems.registry import System
+
+_LOG = logging.getLogger("vectrahub")
+_BUSY_RETRY = 5  # seconds; what a client is told to wait when the queue is full
+_CLEANING = 3600.0  # seconds between two looks for jobs whose time is over
+_BATCH = 200
+_RETRY = 5.0  # seconds between two tries to write a job's end
+
+
+@dataclass(frozen=True)
+class Folders:
+    """`inputs`, `outputs`: the server's own; `ledger`: the file of the ledger, in a folder that nobody is served."""
+
+    inputs: Path
+    outputs: Path
+    ledger: Path
+
+
+class Service:
+    """One per server. `make_runner` gets the service, to tell it what becomes of the jobs. For one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: Folders,
+        make_runner: Callable[[Service], Runner],
+        systems: Mapping[str, System],
+    ) -> None:
+        self.settings = settings
+        self.systems = systems
+        self.ledger = Ledger(folders.ledger)
+        self.files = JobFiles(folders.inputs, folders.outputs)
+        self.live = Live()
+        self.metrics = Metrics()
+        self.fetcher = Fetcher(settings.urls)
+        self.deliveries = Deliveries(self)
+        self.runner = make_runner(self)
+        self._states: dict[str, str] = {}  # of unfinished jobs
+        self._drafts: set[str] = set()  # ids whose files are here and whose acceptance is not yet decided
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.metrics.watch("vectrahub_queue_depth", "Unfinished jobs.", self._depth, "state")
+        self.metrics.watch("job_queue_size", "Jobs that wait.", lambda: self._depth()["queued"])
+
+    async def start(self) -> None:
+        """Open the ledger and take up every job that was not finished when the process before ended."""
+        await self.ledger.open()
+        if self.ledger.trouble is not None:
+            _LOG.warning("no jobs are taken: %s", self.ledger.trouble)
+            return
+        await asyncio.to_thread(self.files.sweep)
+        await self.runner.open()
+        left = await self.ledger.unfinished()
+        self._states.update((job.id, "queued") for job in left)
+        self._in_background(self._resume(left))
+        await self.deliveries.start()
+        self._in_background(self._keep_clean())
+
+    async def stop(self) -> None:
+        """Let go of everything; unfinished jobs stay in the ledger."""
+        for task in self._tasks:
+            task.cancel()
+        await self.runner.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.deliveries.stop()
+        await self.fetcher.close()
+        if self.ledger.trouble is None:
+            await self.ledger.close()
+
+    async def submit(self, order: Order, caller: Caller) -> Job:
+        """Accept an order: durable when this returns. A repeated idempotency key gives the job of the first request.
+
+        Raises Problem: 429 where a bound is reached, 409 for a key of another request, 422 for what cannot run.
+        """
+        wanted = self._wanted(order, caller)
+        try:
+            if earlier := await self.ledger.repeated(caller.token, wanted):
+                return earlier
+            if len(self._states) >= wanted.queue:
+                raise Full(False, wanted.queue)
+            return await self._accept(order, caller, wanted)
+        except Full as full:
+            self.metrics.refused("busy")
+            whose = "of this token " if full.mine else ""
+            raise busy(
+                f"{full.bound} jobs {whose}wait or run, which is the limit; try again later", _BUSY_RETRY
+            ) from None
+        except KeyTaken:
+            raise Problem(
+                409, "key-taken", "The key stands for another request", "an Idempotency-Key belongs to one request"
+            ) from None
+        except Problem as problem:
+            self.metrics.refused(problem.kind)
+            raise
+
+    async def job(self, job_id: str, caller: Caller | None) -> Job:
+        """One job. Raises Problem 404, also for a job of another token unless the caller is an admin."""
+        job = await self.ledger.job(job_id)
+        if job is None or not (caller is None or caller.may("admin") or job.token == caller.token):
+            raise not_found(f"no job {job_id}")
+        return job
+
+    async def jobs(
+        self, caller: Caller, *, state: str | None, limit: int, before: int | None, brief: bool = False
+    ) -> list[Job]:
+        """The caller's jobs, an admin's are all; the newest first. `brief` as `Ledger.jobs` has it."""
+        token = None if caller.may("admin") else caller.token
+        return await self.ledger.jobs(token=token, state=state, limit=limit, before=before, brief=brief)
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """The job when it is over, or after so long, whatever it does."""
+        deadline = time.monotonic() + seconds
+        async with self.live.subscribe(job_id) as events:
+            while not (job := await self.job(job_id, None)).is_over:
+                if (left := deadline - time.monotonic()) <= 0:
+                    break
+                with suppress(asyncio.TimeoutError):
+                    while (await asyncio.wait_for(events.get(), left)).kind != "state":
+                        left = max(0.0, deadline - time.monotonic())
+        return job
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask for the end of a job; one that is over stays as it is."""
+        job = await self.job(job_id, None)
+        if not job.is_over:
+            self.live.say(job_id, "cancel was asked for")
+            await self.runner.cancel(job_id)
+        return await self.job(job_id, None)
+
+    async def delete(self, job_id: str) -> None:
+        """Forget a job and its files. Raises Problem 409 while it is not over."""
+        job = await self.job(job_id, None)
+        if not job.is_over or not await self.ledger.remove(job_id):
+            raise Problem(409, "not-over", "The job is not over", f"it is {job.state}; cancel it first")
+        await asyncio.to_thread(self.files.remove, job_id)
+
+    def output(self, job: Job, name: str) -> Path:
+        """The file of a result. Raises Problem 404."""
+        for output in job.outputs:
+            if output.name == name:
+                return self.files.output(output)
+        raise not_found(f"the job {job.id} has no result {name!r}")
+
+    def unfinished(self) -> int:
+        """Jobs that wait or run."""
+        return len(self._states)
+
+    def running(self) -> list[str]:
+        """Ids of jobs that run."""
+        return [job_id for job_id, state in self._states.items() if state == "running"]
+
+    # What the runner tells.
+
+    def started(self, job_id: str) -> None:
+        """A run of the job begins."""
+        now = time.time()
+        self._states[job_id] = "running"
+        self.live.state(job_id, "running")
+        self._in_background(self._begun(job_id, self.ledger.begin(job_id, now), now))
+
+    def progress(self, job_id: str, share: float, stage: str | None) -> None:
+        """The job got so far, 0..1; `stage`: the node at work and what it says of itself."""
+        self.live.progress(job_id, share, stage)
+
+    async def finish(self, job_id: str, ending: Ending) -> None:
+        """The job is over; told twice, the first time counts. Its deliveries are due from now on."""
+        if ending.failure is not None:
+            self.live.say(job_id, ending.failure.message)
+        job = await self._write_end(job_id, ending)
+        self._states.pop(job_id, None)
+        if job is not None:
+            self.metrics.ended(job, ending)
+            self.deliveries.wake()
+        self.live.state(job_id, ending.state)
+        self.live.forget(job_id)
+
+    # What is shown.
+
+    def brief_view(self, job: Job) -> dict[str, Any]:
+        """The job as a list shows it."""
+        waits = not job.is_over
+        return {
+            "job_id": job.id,
+            "system": job.system,
+            "state": self._states.get(job.id, job.state) if waits else job.state,
+            "progress": 1.0 if job.state == "completed" else round(self.live.share(job.id), 4),
+            "stage": self.live.stage(job.id),
+            "queue_place": self.runner.place(job.id) if waits else None,
+            **{f"{name}_at": _time(getattr(job, f"{name}_at")) for name in ("created", "started", "finished")},
+            "attempts": job.attempts,
+            "outputs": [_shown(job.id, output.as_dict()) for output in job.outputs],
+            "error": job.failure.as_dict() if job.failure else None,
+            "metadata": dict(job.metadata),
+        }
+
+    def view(self, job: Job, deliveries: Sequence[Delivery] = ()) -> dict[str, Any]:
+        """The job as the API shows it."""
+        return {
+            **self.brief_view(job),
+            "report": dict(job.report),
+            "logs": list(job.log) if job.is_over else self.live.log(job.id),
+            "deliveries": [_delivery(one) for one in deliveries],
+        }
+
+    async def full_view(self, job: Job) -> dict[str, Any]:
+        """The same with its deliveries."""
+        return self.view(job, await self.ledger.deliveries(job.id))
+
+    # Inside.
+
+    def _wanted(self, order: Order, caller: Caller) -> Acceptance:
+        limits = self.settings.limits
+        mine = limits.per_token if caller.max_jobs is None else caller.max_jobs
+        return Acceptance(limits.queue, mine, order.idempotency_key, order.fingerprint)
+
+    async def _accept(self, order: Order, caller: Caller, wanted: Acceptance) -> Job:
+        job_id = str(uuid.uuid4())
+        self._drafts.add(job_id)
+        try:
+            inputs = await asyncio.to_thread(self.files.take, job_id, order.files)
+            draft = self._draft(job_id, order, caller, inputs)
+            draft = replace(draft, plan=await self.runner.plan(draft))
+            job = await self.ledger.accept(draft, wanted, order.deliveries)
+            if job.id == job_id:
+                self._states[job_id] = "queued"
+        except BaseException:
+            await asyncio.to_thread(self.files.remove, job_id)
+            raise
+        finally:
+            self._drafts.discard(job_id)
+        if job.id != job_id:  # another request with this key was quicker
+            await asyncio.to_thread(self.files.remove, job_id)
+            return job
+        self.metrics.accepted(job.system)
+        self.live.state(job_id, "queued")
+        await self.runner.start(job)
+        return job
+
+    def _draft(self, job_id: str, order: Order, caller: Caller, inputs: Mapping[str, str]) -> Job:
+        limit = self.settings.limits.timeout_s
+        return Job(
+            id=job_id,
+            seq=0,
+            system=order.system,
+            state="queued",
+            token=caller.token,
+            params=order.params,
+            plan={},
+            inputs=inputs,
+            metadata=order.metadata,
+            timeout_s=limit if order.timeout_s is None else min(order.timeout_s, limit),
+            created_at=time.time(),
+        )
+
+    async def _write_end(self, job_id: str, ending: Ending) -> Job | None:
+        """Until the disk takes it: the results are there, and running the job again would cost more than waiting."""
+        log = [*self.live.log(job_id), _last_line(ending)]
+        while True:
+            try:
+                return await self.ledger.end(job_id, ending, time.time(), log)
+            except Problem as problem:
+                if self.ledger.trouble is not None:
+                    raise
+                _LOG.error("the end of the job %s cannot be written, again in %g s: %s", job_id, _RETRY, problem.detail)
+                await asyncio.sleep(_RETRY)
+
+    async def _resume(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if (await self.job(job.id, None)).is_over:  # cancelled meanwhile
+                continue
+            if job.attempts >= self.settings.limits.attempts:
+                text = f"the server ended {job.attempts} times while the job ran; it is not tried again"
+                await self.finish(job.id, Ending("failed", failure=Failure("lost", text)))
+                continue
+            await asyncio.to_thread(self.files.clear_outputs, job.id)
+            self.live.say(job.id, "taken up again after a restart of the server")
+            await self.runner.resume(job)
+
+    async def _begun(self, job_id: str, written: asyncio.Future[bool], at: float) -> None:
+        await written
+        if (job := await self.ledger.job(job_id)) is not None:
+            self.metrics.waited(job.system, max(0.0, at - job.created_at))
+
+    async def _keep_clean(self) -> None:
+        while True:
+            ids = list(await asyncio.to_thread(self.files.job_ids))
+            known = await self.ledger.known(ids)
+            for orphan in {*ids} - known - {*self._states} - self._drafts:
+                await asyncio.to_thread(self.files.remove, orphan)
+            before = time.time() - self.settings.limits.keep_days * 86400
+            while old := await self.ledger.finished_before(before, _BATCH):
+                for job_id in old:
+                    await self.ledger.remove(job_id)
+                    await asyncio.to_thread(self.files.remove, job_id)
+            await asyncio.sleep(_CLEANING)
+
+    def _depth(self) -> dict[str, float | None]:
+        states = list(self._states.values())
+        return {state: float(states.count(state)) for state in ("queued", "running")}
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("work on a job failed: %s", error, exc_info=error)
+
+
+def _last_line(ending: Ending) -> str:
+    return f"{rfc3339(time.time())} {ending.state} after {ending.seconds:.1f} s"
+
+
+def _time(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _shown(job_id: str, output: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in output.items() if key != "path"}
+    return {**shown, "url": f"{PREFIX}/jobs/{job_id}/outputs/{quote(output['name'])}"}
+
+
+def _delivery(one: Delivery) -> dict[str, Any]:
+    shown = {name: getattr(one, name) for name in ("id", "kind", "state", "attempts", "error", "reply")}
+    return {**shown, "next_at": _time(one.next_at if one.state == "pending" else None)}
