@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ..errors import ClientError
-from . import doctor, logo, run, tryon, upscale, vectorize, vehicle, warmup
+from . import doctor, fleet, logo, run, tryon, upscale, vectorize, vehicle, warmup
 from .screen import Screen
 
 INTERRUPTED = 130
@@ -24,9 +24,10 @@ Without --server: $COMFYUI_URL, else a ComfyUI on 127.0.0.1:8188 that has the pa
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; each command sets `call` to its function of (options, screen)."""
-    shared = argparse.ArgumentParser(add_help=False)
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="progress and results as JSON lines on stdout")
+    shared = argparse.ArgumentParser(add_help=False, parents=[as_json])
     shared.add_argument("--server", metavar="URL", help="the ComfyUI to use")
-    shared.add_argument("--json", action="store_true", help="progress and results as JSON lines on stdout")
     jobs = argparse.ArgumentParser(add_help=False)
     jobs.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="cancel a job that takes longer")
     parser = argparse.ArgumentParser(
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (run, vectorize, upscale, logo, tryon, vehicle, warmup):
         module.add_command(commands, [shared, jobs])
     doctor.add_command(commands, [shared])
+    fleet.add_command(commands, [as_json])
     return parser
 
 
