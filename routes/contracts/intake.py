@@ -32,7 +32,7 @@ M = TypeVar("M", bound=BaseModel)
 class Wish:
     """A job as an old server's client wants it. `files`: base64, data URI or address; `parts`: those of a form.
 
-    `deliveries` come before that to `callback_url`. `timeout_s` is cut to the service's limit.
+    `timeout_s` is cut to the service's limit.
     """
 
     contract: str
@@ -42,7 +42,6 @@ class Wish:
     parts: Mapping[str, Stored] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     deliveries: tuple[DeliveryOrder, ...] = ()
-    callback_url: str | None = None
     timeout_s: float | None = None
 
 
@@ -83,13 +82,14 @@ class Intake:
                 wanted = Acceptance(0, 0, key, draft.order.fingerprint)
                 if earlier := await service.ledger.repeated(caller.token, wanted):
                     return earlier
-        for delivery in draft.order.deliveries:
-            await service.deliveries.check_target(delivery.target["url"])
+        for delivery in wish.deliveries:
+            if "url" in delivery.target:
+                await service.deliveries.check_target(delivery.target["url"])
         async with self._fetching:
             order = await fetch_files(draft, service.fetcher.fetch, limits, folder)
         async with self._admitting:
             order = await examine_files(order, system, limits)
-        return replace(order, deliveries=(*wish.deliveries, *order.deliveries))
+        return replace(order, deliveries=wish.deliveries)
 
 
 def _document(wish: Wish, limits: Limits) -> dict[str, Any]:
@@ -99,8 +99,6 @@ def _document(wish: Wish, limits: Limits) -> dict[str, Any]:
         "files": dict(wish.files),
         "metadata": {CONTRACT: wish.contract, **wish.metadata},
     }
-    if wish.callback_url is not None:
-        document["callback_url"] = wish.callback_url
     if wish.timeout_s is not None:
         document["timeout_s"] = min(wish.timeout_s, limits.timeout_s)
     return document

@@ -20,11 +20,16 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from ...vectrahub_client.service.bodies import read_json
+from ...vectrahub_client.service.delivery import needs as delivery_needs
+from ...vectrahub_client.service.delivery.kinds import post_signed
+from ...vectrahub_client.service.ledger import Delivery
 from ...vectrahub_client.service.problems import Problem, bad_request
-from ...vectrahub_client.service.records import Caller, Job
+from ...vectrahub_client.service.records import Caller, DeliveryOrder, Job
 from ...vectrahub_client.service.route import Route
 from ...vectrahub_client.service.service import Service
 from .intake import job_of, key_of, milliseconds, why_failed
+
+WEBHOOK = "runpod_webhook"  # kind of delivery
 
 _MEMBERS = ("input", "webhook", "policy", "id")
 _REMEMBERED = 200  # direct answers
@@ -40,7 +45,7 @@ class Errand:
     caller: Caller
     folder: Path
     key: str | None
-    webhook: str | None
+    webhooks: tuple[DeliveryOrder, ...]
     timeout_s: float | None
 
 
@@ -82,6 +87,7 @@ class Desk(Protocol):
 def runpod_routes(service: Service, desks: Sequence[Desk], wait_s: float) -> list[Route]:
     """The door to these desks. `wait_s`: how long /runsync waits."""
     door = _Door(service, desks, wait_s)
+    service.deliveries.also(WEBHOOK, door.tell)
     addresses = (
         ("POST", "/run", door.run),
         ("POST", "/runsync", door.runsync),
@@ -136,6 +142,13 @@ class _Door:
             job = await self._service.wait(job.id, _CANCELLING)
         return web.json_response({"id": job.id, "status": self._status(job)})
 
+    async def tell(self, delivery: Delivery, job: Job, desk: delivery_needs.Desk) -> dict[str, Any]:
+        """Post the envelope to a webhook, as RunPod does, once it is the last one."""
+        envelope = await self._envelope(job, str(delivery.target["base_url"]))
+        if envelope["status"] == "IN_PROGRESS":
+            raise delivery_needs.DeliveryFailed("what belongs to the job is still on its way")
+        return await post_signed(delivery, desk, envelope)
+
     async def _job(self, request: web.Request, caller: Caller) -> Job:
         contracts = [desk.contract for desk in self._desks]
         return await job_of(self._service, request.match_info["job_id"], caller, *contracts)
@@ -151,7 +164,9 @@ class _Door:
             members = " or ".join(f"`{one.member}`" for one in self._desks)
             raise bad_request(f"`input` has no {members}, by which it is known what is wanted")
         async with self._service.files.incoming() as folder:
-            taken = await desk.take(wanted, Errand(caller, folder, key, webhook, timeout_s))
+            target = {"url": webhook, "base_url": _base_url(self._service, request)}
+            webhooks = (DeliveryOrder(WEBHOOK, target),) if webhook else ()
+            taken = await desk.take(wanted, Errand(caller, folder, key, webhooks, timeout_s))
         return taken if isinstance(taken, Job) else self._answers.keep(caller, key, taken)
 
     async def _settled(self, job: Job, base_url: str) -> dict[str, Any]:

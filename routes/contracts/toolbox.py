@@ -86,7 +86,7 @@ class ToolboxDesk:
         return await self._order(TILES.name, params, asked.pictures(), errand)
 
     async def _order(self, system: str, params: Mapping[str, Any], files: Mapping[str, str], errand: Errand) -> Job:
-        wish = Wish(CONTRACT, system, params, files, callback_url=errand.webhook, timeout_s=errand.timeout_s)
+        wish = Wish(CONTRACT, system, params, files, deliveries=errand.webhooks, timeout_s=errand.timeout_s)
         return await self._intake.order(errand.caller, wish, errand.folder, errand.key)
 
     def _tiles(self, job: Job) -> dict[str, Any]:

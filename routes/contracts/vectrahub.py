@@ -94,8 +94,7 @@ class VectraHubDesk:
             params,
             {"image": asked.image},
             metadata=name,
-            deliveries=uploads,
-            callback_url=errand.webhook,
+            deliveries=(*uploads, *errand.webhooks),
             timeout_s=errand.timeout_s,
         )
         return await self._intake.order(errand.caller, wish, errand.folder, errand.key)

@@ -128,6 +128,7 @@ def settings(neighbour: Neighbour) -> str:
         models = {{ "z-image" = "z_image.safetensors", "sdxl-tile" = "tile_sdxl.safetensors" }}
         [contracts.logo]
         enabled = true
+        open = true
         steps = 2
         [contracts.vton]
         enabled = true

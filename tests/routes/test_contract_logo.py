@@ -50,11 +50,17 @@ def test_what_cannot_be_used_is_a_422_as_fastapi_words_it(logos: Old, body: obje
     assert detail["loc"] == place and detail["msg"] and detail["type"]
 
 
+def test_its_old_clients_send_no_token(logos: Old) -> None:
+    """`open = true` for this contract, and for this one only."""
+    assert logos.post(ADDRESS, json={"prompt": "A paper plane", "sizes": [64]}, token=None).status_code == 200
+    assert logos.post(ADDRESS, json={"prompt": "ab"}, token=None).status_code == 422
+    assert logos.post("/run", json={"input": {"action": "health"}}, token=None).status_code == 401
+    assert logos.get("/vectrahub/v1/jobs", token=None).status_code == 401
+
+
 def test_the_other_refusals(logos: Old) -> None:
     broken = logos.post(ADDRESS, content=b"{", headers={"Content-Type": "application/json"})
     assert broken.status_code == 400 and broken.json()["detail"].startswith("Invalid request: ")
-    nobody = logos.post(ADDRESS, json={"prompt": "A paper plane"}, token=None)
-    assert nobody.status_code == 401 and isinstance(nobody.json()["detail"], str)
     file = logos.host.models / "checkpoints" / "flux1-dev-fp8.safetensors"
     (logos.host.base / "stand_ins").unlink()  # now the empty file itself is loaded
     try:

@@ -74,10 +74,10 @@ def test_a_website_that_fails_leaves_our_own_link(old: Old) -> None:
 
 def test_the_webhook_is_told(old: Old) -> None:
     said = old.post("/run", json={**asked(old), "webhook": f"{old.neighbour.url}/hook"}).json()
-    told = old.neighbour.wait_for("/hook", lambda one: one.document["data"]["job_id"] == said["id"])
+    told = old.neighbour.wait_for("/hook", lambda one: one.document["id"] == said["id"])
     assert verify(told.headers, told.body, "the-secret-of-callbacks")
-    assert told.document["data"]["state"] == "completed"
-    assert old.runpod(said["id"])["output"]["success"] is True
+    assert told.document == old.runpod(said["id"])
+    assert told.document["status"] == "COMPLETED" and told.document["output"]["svg_url"]
 
 
 def test_every_value_counts(old: Old) -> None:

@@ -27,7 +27,10 @@ from vectrahub.vectrahub_client.service.systems.vectrahub_trace import traced_gr
 
 def routes(folder: Path, *on: str) -> set[str]:
     """METHOD PATH of what is there when these contracts are on."""
-    environ = {f"VECTRAHUB_CONTRACTS__{name.upper()}__ENABLED": "true" for name in on}
+    return {*made(folder, {f"VECTRAHUB_CONTRACTS__{name.upper()}__ENABLED": "true" for name in on})}
+
+
+def made(folder: Path, environ: dict[str, str]) -> dict[str, Route]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
@@ -37,13 +40,26 @@ def routes(folder: Path, *on: str) -> set[str]:
     store = ModelStore(DiskFolders(folder), Hashes(folder / "hashes.json"))
     probes = [Route("GET", f"{PREFIX}/{name}", cast(Any, None)) for name in ("ready", "metrics")]
     around = Around(service, Fresh(lambda: None, None), Fresh(lambda: None, None), store, Uploads(store), probes)
-    found = [f"{route.method} {route.path}" for route in contract_routes(around)]
-    assert len({*found}) == len(found), "each address once"
-    return {*found}
+    found = contract_routes(around)
+    named = {f"{route.method} {route.path}": route for route in found}
+    assert len(named) == len(found), "each address once"
+    return named
 
 
 def test_nothing_is_there_unless_it_is_turned_on(tmp_path: Path) -> None:
     assert routes(tmp_path) == set()
+
+
+def test_an_open_one_takes_guests_and_the_others_do_not(tmp_path: Path) -> None:
+    names = ("vectrahub", "toolbox", "logo", "vehicle")
+    environ = {f"VECTRAHUB_CONTRACTS__{name.upper()}__ENABLED": "true" for name in names}
+    environ |= {f"VECTRAHUB_CONTRACTS__{name}__OPEN": "true" for name in ("LOGO", "TOOLBOX")}
+    found = made(tmp_path, environ)
+    assert found["POST /api/generate_logo"].scope is None
+    assert found["POST /api/v1/process"].scope == "jobs"
+    assert found["POST /run"].scope == "jobs"  # one of the two behind it wants tokens
+    environ["VECTRAHUB_CONTRACTS__VECTRAHUB__OPEN"] = "true"
+    assert made(tmp_path, environ)["POST /run"].scope is None
 
 
 def test_each_has_its_own_addresses(tmp_path: Path) -> None:

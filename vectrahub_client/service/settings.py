@@ -81,35 +81,36 @@ class Log(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
-class VectraHubContract(_Section):
+class _Contract(_Section):
+    enabled: bool = False
+    open: bool = False  # without a token, as its old clients may ask; whoever reaches the port may use it
+
+
+class VectraHubContract(_Contract):
     """S0: RunPod jobs with an image. Without `app_base_url` the SVG stays here and links lead here."""
 
-    enabled: bool = False
     app_base_url: str = ""
     link_hours: float = Field(default=24, gt=0)
 
 
-class ToolboxContract(_Section):
+class ToolboxContract(_Contract):
     """S1: RunPod jobs with an action. `models` maps the names that its clients use to files of this server."""
 
-    enabled: bool = False
     models: dict[str, str] = {}
     wait_s: float = Field(default=300, gt=0)  # of /runsync
 
 
-class LogoContract(_Section):
+class LogoContract(_Contract):
     """S2: POST /api/generate_logo."""
 
-    enabled: bool = False
     max_concurrent_jobs: int = Field(default=2, ge=1)
     steps: int | None = Field(default=None, ge=1)  # DEFAULT_INFERENCE_STEPS there
     guidance: float | None = Field(default=None, ge=0)  # DEFAULT_GUIDANCE_SCALE there
 
 
-class VtonContract(_Section):
+class VtonContract(_Contract):
     """S3: /tryon and /infer. `callback_url` and `load_balancer_url` are told of ended jobs."""
 
-    enabled: bool = False
     max_jobs: int = Field(default=1, ge=1)  # unfinished ones, above them 429
     mode: Literal["fp8", "lora", "base"] = "fp8"
     resolution: Literal["480p", "720p", "1080p"] = "720p"
@@ -117,10 +118,9 @@ class VtonContract(_Section):
     load_balancer_url: str = ""
 
 
-class VehicleContract(_Section):
+class VehicleContract(_Contract):
     """S4: /api/v1/process."""
 
-    enabled: bool = False
     timeout_s: float = Field(default=300, gt=0)
 
 

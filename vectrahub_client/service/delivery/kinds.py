@@ -41,12 +41,17 @@ async def send_callback(delivery: Delivery, job: Job, desk: Desk) -> dict[str, A
     """
     data = await desk.service.full_view(job)
     message = {"id": delivery.id, "type": f"job.{job.state}", "timestamp": data["finished_at"], "data": data}
+    return await post_signed(delivery, desk, message)
+
+
+async def post_signed(delivery: Delivery, desk: Desk, message: Mapping[str, Any]) -> dict[str, Any]:
+    """POST of JSON to the target's `url`, signed; the reply. Raises DeliveryFailed."""
     body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
     headers = webhook_headers(delivery.id, int(time.time()), body, _reveal(desk.settings.secrets.callbacks))
     headers["Content-Type"] = "application/json"
     url = str(delivery.target["url"])
     answer = await desk.callers.post(url, body, headers=headers, timeout_s=desk.settings.callbacks.timeout_s)
-    return _taken(answer.status)
+    return taken(answer.status)
 
 
 async def send_vton_result(delivery: Delivery, job: Job, desk: Desk) -> dict[str, Any]:
@@ -63,11 +68,11 @@ async def send_vton_result(delivery: Delivery, job: Job, desk: Desk) -> dict[str
     if output is None:
         form.add_field("error", _why_not(job))
         answer = await desk.operator.post(url, form, headers=headers, timeout_s=VTON_TIMEOUT_S)
-        return _taken(answer.status)
+        return taken(answer.status)
     with await asyncio.to_thread(_opened, desk, job, output) as file:
         form.add_field("output_image", file, filename=output.name, content_type=output.media_type)
         answer = await desk.operator.post(url, form, headers=headers, timeout_s=VTON_TIMEOUT_S)
-    return _taken(answer.status)
+    return taken(answer.status)
 
 
 async def send_job_complete(delivery: Delivery, job: Job, desk: Desk) -> dict[str, Any]:
@@ -85,7 +90,7 @@ async def send_job_complete(delivery: Delivery, job: Job, desk: Desk) -> dict[st
         headers=headers,
         timeout_s=desk.settings.callbacks.timeout_s,
     )
-    return _taken(answer.status)
+    return taken(answer.status)
 
 
 async def send_svg_upload(delivery: Delivery, job: Job, desk: Desk) -> dict[str, Any]:
@@ -105,7 +110,7 @@ async def send_svg_upload(delivery: Delivery, job: Job, desk: Desk) -> dict[str,
         answer = await desk.operator.post(
             base.rstrip("/") + UPLOAD_PATH, form, timeout_s=UPLOAD_TIMEOUT_S, keep=_REPLY_BYTES
         )
-    _taken(answer.status)
+    taken(answer.status)
     return _upload_reply(answer.body.decode("utf-8", "replace").replace(secret, "***"))
 
 
@@ -119,7 +124,8 @@ KINDS: Mapping[str, Sender] = MappingProxyType(
 )
 
 
-def _taken(status: int) -> dict[str, Any]:
+def taken(status: int) -> dict[str, Any]:
+    """The reply that is kept. Raises DeliveryFailed for anything but 2xx; 410 ends the tries."""
     if not 200 <= status < 300:
         raise DeliveryFailed(f"the receiver answers {status}", permanent=status == 410)
     return {"status": status}

@@ -18,7 +18,7 @@ from ..net.sign import webhook_key
 from ..problems import Problem
 from ..settings import Callbacks, Settings, Urls
 from .kinds import KINDS
-from .needs import DeliveryFailed, DeliveryService, Desk
+from .needs import DeliveryFailed, DeliveryService, Desk, Sender
 
 MOST_AT_ONCE = 8  # jobs whose deliveries are being sent
 _BATCH = 64
@@ -47,10 +47,15 @@ class Deliveries:
             # Not one list with the callers': nobody may make this server call them.
             operator=Poster(_operator_urls(service.settings), lookup),
         )
+        self._kinds = dict(KINDS)
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
+
+    def also(self, kind: str, send: Sender) -> None:
+        """A kind of somebody else's, to be known before `start`: what is left over may be of it."""
+        self._kinds[kind] = send
 
     async def start(self) -> None:
         """Begin; what a process before left over comes first."""
@@ -143,7 +148,7 @@ class Deliveries:
         return (max(pending) + 0.05 if max(pending) > now else now + _LOOK_S) if pending else None
 
     async def _send(self, delivery: Delivery) -> dict[str, Any]:
-        send = KINDS.get(delivery.kind)
+        send = self._kinds.get(delivery.kind)
         if send is None:
             raise DeliveryFailed(f"nobody knows how to send {delivery.kind!r}", permanent=True)
         job = await self._service.job(delivery.job_id, None)
