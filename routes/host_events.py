@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..vectrahub_client._socket import progress_text
+
+log = logging.getLogger("vectrahub")
 
 
 class HostEvents:
@@ -20,9 +23,12 @@ class HostEvents:
 
     async def send_json(self, message: Mapping[str, Any]) -> None:
         """One event as its websocket clients get it."""
-        self._hear(message)
+        try:
+            self._hear(message)
+        except Exception:  # the server's own loop calls this, and the server would end with it
+            log.exception("an event of ComfyUI was not understood: %s", message.get("type"))
 
     async def send_bytes(self, message: bytes) -> None:
         """A preview, which nobody looks at here, or a node's words about itself."""
         if words := progress_text(bytes(message)):
-            self._hear({"type": "progress_text", "data": words})
+            await self.send_json({"type": "progress_text", "data": words})

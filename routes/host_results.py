@@ -10,7 +10,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ..vectrahub_client._names import distinct, safe_name
+from ..vectrahub_client._names import distinct, numbered, safe_name
 from ..vectrahub_client._outputs import OutputFile
 from ..vectrahub_client.service.files import JobFiles
 from ..vectrahub_client.service.records import Output
@@ -20,17 +20,21 @@ _TYPES = {".svg": "image/svg+xml", ".webp": "image/webp", ".safetensors": "appli
 
 def collected(found: Sequence[OutputFile], files: JobFiles, job_id: str) -> tuple[Output, ...]:
     """Each file once, in the job's own folder: what nodes saved elsewhere is copied there. Raises OSError."""
-    kept = [(file, path) for file in found if (path := _path(file)) is not None]
-    names = distinct(safe_name(path.name) for _, path in kept)
     folder = files.output_folder(job_id)
-    outputs = []
-    for (file, path), name in zip(kept, names, strict=True):
-        if not path.is_relative_to(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            path = Path(shutil.copy2(path, folder / name))
-        relative = path.relative_to(files.outputs).as_posix()
-        outputs.append(Output(name, file.title, media_type(name), path.stat().st_size, relative))
-    return tuple(outputs)
+    kept = [(file, path) for file in found if (path := _path(file)) is not None]
+    places = [path if path.is_relative_to(folder) else _copied(path, folder) for _, path in kept]
+    names = distinct(safe_name(path.name) for path in places)
+    return tuple(
+        Output(name, file.title, media_type(name), path.stat().st_size, path.relative_to(files.outputs).as_posix())
+        for (file, _), path, name in zip(kept, places, names, strict=True)
+    )
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """A copy under a name that nothing in the folder has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = next(name for name in numbered(safe_name(path.name)) if not (folder / name).exists())
+    return Path(shutil.copy2(path, folder / free))
 
 
 def media_type(name: str) -> str:

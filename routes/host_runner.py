@@ -15,7 +15,7 @@ from server import PromptServer
 
 from ..vectrahub_client._events import EventReader
 from ..vectrahub_client._outputs import read_entry
-from ..vectrahub_client._workflow import Graph
+from ..vectrahub_client._workflow import Graph, check_graph
 from ..vectrahub_client.client import rejection
 from ..vectrahub_client.errors import BadAnswer, JobCancelled, JobFailed, JobRejected
 from ..vectrahub_client.service.records import Ending, Failure, Job
@@ -24,7 +24,7 @@ from .host_events import HostEvents
 from .host_graph import into_folder, schema_of
 from .host_results import collected
 
-_LOG = logging.getLogger("vectrahub")
+log = logging.getLogger("vectrahub")
 _LOOK = 1.0  # seconds between two looks at the queue and the history, should an event have been missed
 
 
@@ -52,14 +52,14 @@ class HostRunner:
         self._server = server
         self._service = service
         self._client_id = f"vectrahub-{uuid.uuid4().hex}"
+        self._events = HostEvents(self._hear)
         self._runs: dict[str, _Run] = {}
         self._running: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Listen to the server from now on."""
-        self._server.sockets[self._client_id] = HostEvents(self._hear)
-        self._server.sockets_metadata[self._client_id] = {"feature_flags": {}}
+        self._listen()
         self._in_background(self._keep_looking())
 
     async def close(self) -> None:
@@ -82,11 +82,14 @@ class HostRunner:
         graph = into_folder(graph, folder.relative_to(self._service.files.outputs).as_posix())
         # What every graph that is posted to the server goes through: other packs' handlers, and renamed nodes.
         body = self._server.trigger_on_prompt({"prompt": graph, "client_id": self._client_id, "prompt_id": job.id})
+        graph = body["prompt"] = check_graph(body["prompt"], "the workflow")  # a handler may have made it anything
         self._server.node_replace_manager.apply_replacements(body["prompt"])
-        return {"graph": body["prompt"], "outputs": await _valid(job.id, body["prompt"])}
+        return {"graph": graph, "outputs": await _valid(job.id, graph)}
 
     async def start(self, job: Job) -> None:
-        """Put it into the server's queue."""
+        """Put it into the server's queue, unless it was cancelled a moment ago."""
+        if not self._service.waits(job.id):
+            return
         graph = dict(job.plan["graph"])
         self._runs[job.id] = _Run(job, graph, EventReader(job.id, graph))
         extra = {"client_id": self._client_id, "create_time": int(job.created_at * 1000)}
@@ -171,7 +174,17 @@ class HostRunner:
             self._in_background(self._finish(run, entry))
 
     async def _finish(self, run: _Run, entry: Mapping[str, Any]) -> None:
-        ending = await asyncio.to_thread(self._ending, run, entry)
+        try:
+            ending = await asyncio.to_thread(self._ending, run, entry)
+        except Exception:  # whatever a node put into the history, the job must end
+            log.exception("the results of the job %s cannot be read", run.job.id)
+            failure = Failure("internal", "its results cannot be read; the server's log says why")
+            ending = Ending("failed", failure=failure, seconds=time.monotonic() - run.began)
+        await self._end(run, ending)
+        # The ledger has it: the host would keep the graph and what its nodes showed until its history is full.
+        self._server.prompt_queue.delete_history_item(run.job.id)
+
+    async def _end(self, run: _Run, ending: Ending) -> None:
         await self._service.finish(run.job.id, ending)
         self._runs.pop(run.job.id, None)
 
@@ -181,6 +194,7 @@ class HostRunner:
         try:
             result = read_entry(run.job.id, entry, run.graph, seconds)
             outputs = collected(result.files, self._service.files, run.job.id)
+            self._service.files.flush(outputs)
             report = self._service.systems[run.job.system].tell(run.graph, result.reports)
             return Ending("completed", outputs, report, **figures)
         except JobFailed as error:
@@ -197,15 +211,36 @@ class HostRunner:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(_LOOK)
+            self._listen()
             running, waiting = self._server.prompt_queue.get_current_queue_volatile()
+            for job_id in {item[1] for item in running} & set(self._runs):
+                if not self._runs[job_id].began:  # its beginning was not heard
+                    self._begin(self._runs[job_id])
             there = {item[1] for item in (*running, *waiting)}
             for run in [run for job_id, run in self._runs.items() if job_id not in there and not run.settling]:
                 self._settle(run)
                 run.missed += 1
                 if not run.settling and run.missed > 2:
-                    self._runs.pop(run.job.id, None)
-                    self._service.live.say(run.job.id, "somebody removed it from ComfyUI's queue")
-                    await self._service.finish(run.job.id, Ending("cancelled"))
+                    run.settling = True
+                    self._in_background(self._lost(run))
+
+    async def _lost(self, run: _Run) -> None:
+        """It is neither in the queue nor in the history: somebody emptied the one or the other."""
+        if not run.began:
+            self._service.live.say(run.job.id, "somebody removed it from ComfyUI's queue")
+            await self._end(run, Ending("cancelled"))
+            return
+        if run.timer is not None:
+            run.timer.cancel()
+        self._service.live.say(run.job.id, "somebody removed it from ComfyUI's history; it runs again")
+        await asyncio.to_thread(self._service.files.clear_outputs, run.job.id)
+        await self.start(run.job)
+
+    def _listen(self) -> None:
+        """Stand among the sockets; whoever connects under our name, which the queue shows, takes the place."""
+        if self._server.sockets.get(self._client_id) is not self._events:
+            self._server.sockets[self._client_id] = self._events
+            self._server.sockets_metadata[self._client_id] = {"feature_flags": {}}
 
     def _in_background(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -215,7 +250,7 @@ class HostRunner:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.error("following a job failed: %s", error, exc_info=error)
+            log.error("following a job failed: %s", error, exc_info=error)
 
 
 def _as_it_is(entry: Any) -> Any:

@@ -207,9 +207,12 @@ def download_vehicle(
         return settle(parts, [path for _, _, path in wanted])
 
 
-def read_palette(text: str) -> tuple[str, ...]:
-    """'FF0000,00FF00' as colours; separated by commas, semicolons or spaces. Raises UsageError."""
-    return tuple(_hex(word, _flag("palette")) for word in re.split(r"[\s,;]+", text) if word)
+def read_palette(text: str, what: str = "--palette") -> tuple[str, ...]:
+    """'FF0000,00FF00' as colours; separated by commas, semicolons or spaces.
+
+    Raises UsageError, in which the text is called `what`.
+    """
+    return tuple(_hex(word, what) for word in re.split(r"[\s,;]+", text) if word)
 
 
 def _flag(option: str) -> str:

@@ -18,13 +18,14 @@ from . import probes
 PACK = Path(__file__).resolve().parents[2]
 API = "vectrahub/v1"
 PATIENCE = 600.0  # seconds
+API_WAY, BESIDE = "POST ?wait", "/prompt and the client"
 WARM_UP = 20  # jobs that are not counted
 
 Run = Callable[[int], str]  # a number of its own -> the prompt's id, when it is done
 
 
 def measure(folder: Path, jobs: int, clients: int, single: int, probing: float) -> dict[str, Any]:
-    """Milliseconds. "over" is what a job took beyond the time from the start to the end of its nodes."""
+    """Milliseconds. "over" is what a job took beyond the time in its nodes."""
     base = folder / "base"
     (base / "custom_nodes").mkdir(parents=True)
     (base / "custom_nodes" / "vectrahub").symlink_to(PACK, target_is_directory=True)
@@ -37,17 +38,19 @@ def measure(folder: Path, jobs: int, clients: int, single: int, probing: float) 
         for run in ways.values():
             for number in itertools.islice(numbers, WARM_UP):
                 run(number)
-        over: dict[str, list[float]] = {name: [] for name in ways}
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        ids: dict[str, list[str]] = {name: [] for name in ways}
+        before = _nodes(http)
         for _ in range(single):
             for name, run in ways.items():
                 began = time.perf_counter()
-                job_id = run(next(numbers))
-                taken = 1000 * (time.perf_counter() - began)
-                over[name].append(taken - _node_ms(http, job_id))
+                ids[name].append(run(next(numbers)))
+                taken[name].append(1000 * (time.perf_counter() - began))
+        nodes = {API_WAY: (_nodes(http) - before) / single, BESIDE: _mean_of_history(http, ids[BESIDE])}
         many = _many(http, host.url, list(itertools.islice(numbers, jobs)), clients)
         probed = probes.measure(host.url, probing)
     return {
-        "single": {name: _summary(values) for name, values in over.items()},
+        "single": {name: _summary(values, nodes[name]) for name, values in taken.items()},
         "many": many,
         "probes": probed,
         "load": [round(one, 2) for one in os.getloadavg()],
@@ -69,8 +72,8 @@ def _ways(http: httpx.Client, url: str) -> Iterator[tuple[str, Run]]:
         return client.run(_graph(number)).prompt_id
 
     client = Client(url)
-    yield "POST ?wait", through_the_api
-    yield "/prompt and the client", beside_it
+    yield API_WAY, through_the_api
+    yield BESIDE, beside_it
 
 
 def _many(http: httpx.Client, url: str, numbers: list[int], clients: int) -> dict[str, Any]:
@@ -79,12 +82,12 @@ def _many(http: httpx.Client, url: str, numbers: list[int], clients: int) -> dic
         def post(number: int) -> str:
             return poster.post(f"{API}/workflows", json=_order(number)).raise_for_status().json()["job_id"]
 
-        began = time.perf_counter()
+        before, began = _nodes(http), time.perf_counter()
         ids = list(pool.map(post, numbers))
         accepted = time.perf_counter() - began
         _until_over(http, set(ids))
         seconds = time.perf_counter() - began
-    nodes = sum(_node_ms(http, job_id) for job_id in ids) / 1000
+    nodes = (_nodes(http) - before) / 1000
     return {
         "jobs": len(ids),
         "clients": clients,
@@ -111,11 +114,20 @@ def _until_over(http: httpx.Client, wanted: set[str]) -> None:
         raise SystemExit(f"jobs ended as {sorted(set(states))}")
 
 
-def _node_ms(http: httpx.Client, job_id: str) -> float:
-    """From the start to the end of the run, as ComfyUI's own history has it."""
-    messages = http.get(f"history/{job_id}").json()[job_id]["status"]["messages"]
-    at = {name: data["timestamp"] for name, data in messages}
-    return float(at["execution_success"] - at["execution_start"])
+def _nodes(http: httpx.Client) -> float:
+    """Milliseconds in the nodes of all jobs so far, as the service counts them."""
+    lines = http.get(f"{API}/metrics").text.splitlines()
+    return 1000 * sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vectrahub_node_seconds_sum"))
+
+
+def _mean_of_history(http: httpx.Client, ids: list[str]) -> float:
+    """Milliseconds from the start to the end of a run, as ComfyUI's history has it."""
+    spans = []
+    for job_id in ids:
+        messages = http.get(f"history/{job_id}").json()[job_id]["status"]["messages"]
+        at = {name: data["timestamp"] for name, data in messages}
+        spans.append(at["execution_success"] - at["execution_start"])
+    return statistics.fmean(spans)
 
 
 def _order(number: int) -> dict[str, Any]:
@@ -131,6 +143,10 @@ def _graph(number: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def _summary(values: list[float]) -> dict[str, float]:
-    tenths = statistics.quantiles(values, n=20)
-    return {"median_ms": round(statistics.median(values), 2), "p95_ms": round(tenths[-1], 2)}
+def _summary(taken: list[float], nodes: float) -> dict[str, float]:
+    twentieths = statistics.quantiles(taken, n=20)
+    return {
+        "median_ms": round(statistics.median(taken) - nodes, 2),
+        "p95_ms": round(twentieths[-1] - nodes, 2),
+        "nodes_ms": round(nodes, 2),
+    }

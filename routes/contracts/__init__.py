@@ -1,6 +1,6 @@
 """The five old servers' addresses, each on if `[contracts.NAME] enabled` says so: a client changes its base URL.
 
-    runpod      the door of the first two: /run, /runsync, /status, /cancel
+    runpod      the door of the first two: /run, /runsync, /status, /cancel, /purge-queue
     vectrahub   S0, pictures;  toolbox  S1, actions
     logo        S2, /api/generate_logo
     vton        S3, /tryon, /infer, /gpu/status
@@ -54,7 +54,7 @@ def contract_routes(around: Around) -> list[Route]:
     if contracts.logo.enabled:
         routes += _to(LogoContract(service, intake).routes(), contracts.logo.open)
     if contracts.vton.enabled:
-        routes += _to(VtonContract(service, intake).routes(), contracts.vton.open)
+        routes += _to(VtonContract(service, intake, around.store.folders).routes(), contracts.vton.open)
     if contracts.vehicle.enabled:
         routes += _to(VehicleContract(service, intake).routes(), contracts.vehicle.open)
     if routes:

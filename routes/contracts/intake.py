@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -15,13 +16,31 @@ from pydantic import BaseModel, ValidationError
 from ...vectrahub_client.service.bodies import Body, Stored
 from ...vectrahub_client.service.ledger import Acceptance, KeyTaken
 from ...vectrahub_client.service.orders import examine_files, fetch_files, idempotency_key, read_draft, refused_values
-from ...vectrahub_client.service.problems import Problem, bad_request, not_found
+from ...vectrahub_client.service.problems import Problem, bad_request, bad_value, not_found
 from ...vectrahub_client.service.records import Caller, DeliveryOrder, Job, Order
 from ...vectrahub_client.service.service import Service
 from ...vectrahub_client.service.settings import Limits
+from ...vectrahub_client.service.strict_json import parse
+from ...vectrahub_client.service.systems.caption import CAPTION
+from ...vectrahub_client.service.systems.logo import LOGO
+from ...vectrahub_client.service.systems.toolbox_tiles import TILES
+from ...vectrahub_client.service.systems.tryon import TRYON
+from ...vectrahub_client.service.systems.vectrahub_trace import TRACED
+from ...vectrahub_client.service.systems.vehicle import VEHICLE
 
 CONTRACT = "contract"  # in a job's metadata: through which of the old servers' doors it came
+# What each of them orders.
+SYSTEMS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "vectrahub": (TRACED.name,),
+        "toolbox": (CAPTION.name, TILES.name),
+        "logo": (LOGO.name,),
+        "vton": (TRYON.name,),
+        "vehicle": (VEHICLE.name,),
+    }
+)
 _LONGEST_TEXT = 64 * 1024  # bytes of a text in a form
+_DEPTH = 16  # of JSON in it
 _FETCHED_AT_A_TIME = 8
 _ADMITTED_AT_A_TIME = 2
 
@@ -82,9 +101,6 @@ class Intake:
                 wanted = Acceptance(0, 0, key, draft.order.fingerprint)
                 if earlier := await service.ledger.repeated(caller.token, wanted):
                     return earlier
-        for delivery in wish.deliveries:
-            if "url" in delivery.target:
-                await service.deliveries.check_target(delivery.target["url"])
         async with self._fetching:
             order = await fetch_files(draft, service.fetcher.fetch, limits, folder)
         async with self._admitting:
@@ -110,8 +126,9 @@ def key_of(request: web.Request) -> str | None:
 
 
 def came_through(job: Job, *contracts: str) -> bool:
-    """Whether the job was ordered at one of these doors."""
-    return job.metadata.get(CONTRACT) in contracts
+    """Whether the job was ordered at one of these doors. Metadata alone does not say it: clients give their own."""
+    contract = job.metadata.get(CONTRACT)
+    return contract in contracts and job.system in SYSTEMS_OF.get(str(contract), ())
 
 
 async def job_of(service: Service, job_id: str, caller: Caller | None, *contracts: str) -> Job:
@@ -127,7 +144,7 @@ def validated(model: type[M], value: object, place: str) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise refused_values(error, place) from None
+        raise refused_values(error, place, model) from None
 
 
 async def text_of(parts: Mapping[str, Stored], name: str) -> str:
@@ -143,6 +160,20 @@ async def text_of(parts: Mapping[str, Stored], name: str) -> str:
         raise bad_request(f"{name} is not UTF-8") from None
 
 
+async def object_of(parts: Mapping[str, Stored], name: str) -> Mapping[str, Any]:
+    """The JSON object of a form's field, {} without it. Raises Problem 400, 422."""
+    text = await text_of(parts, name)
+    if not text:
+        return {}
+    try:
+        value = parse(text.encode(), _DEPTH, "it")
+    except Problem as problem:
+        raise bad_value(f"{name}: {problem.detail}") from None
+    if not isinstance(value, Mapping):
+        raise bad_value(f"{name} is a JSON object; {text[:80]!r} is none")
+    return value
+
+
 def known_parts(parts: Mapping[str, Stored], known: tuple[str, ...]) -> None:
     """Raises Problem 400 for a field that a form does not have."""
     if unknown := sorted(set(parts) - set(known)):
@@ -154,6 +185,11 @@ def milliseconds(job: Job) -> int:
     if job.started_at is None or job.finished_at is None:
         return 0
     return max(0, round((job.finished_at - job.started_at) * 1000))
+
+
+def said(problem: Problem) -> str:
+    """A refusal in one line."""
+    return f"{problem.title}: {problem.detail}" if problem.detail else problem.title
 
 
 def why_failed(job: Job) -> str:

@@ -19,19 +19,21 @@ from ...vectrahub_client._workflow import find_node, read_workflow
 from ...vectrahub_client.errors import UsageError
 from ...vectrahub_client.logo import LONGEST_PROMPT, MOST_SIZES, SAMPLE, SAVE, SHIPPED, SHORTEST_PROMPT
 from ...vectrahub_client.service.bodies import read_json
+from ...vectrahub_client.service.plain_png import read_plain
 from ...vectrahub_client.service.problems import Problem, bad_value, busy
 from ...vectrahub_client.service.records import Caller, Job
 from ...vectrahub_client.service.route import Route
 from ...vectrahub_client.service.service import Service
 from ...vectrahub_client.service.systems.logo import LOGO
 from ...vectrahub_client.vectorize import shipped_workflow
-from .intake import Intake, Wish, key_of, validated, why_failed
+from .intake import Intake, Wish, key_of, said, validated, why_failed
 
 CONTRACT = "logo"
 ADDRESS = "/api/generate_logo"
 SMALLEST, LARGEST = 64, 2048  # px; narrower than the system's
 
 _RETRY_AFTER = 5
+_LONGEST_BODY = 64 * 1024  # bytes
 _DAY = 86_400.0  # seconds; a job that long in the queue is given up by whoever asked
 
 
@@ -59,7 +61,8 @@ class LogoContract:
 
     async def generate(self, request: web.Request, caller: Caller) -> web.Response:
         """Logos in all sizes."""
-        asked = validated(LogoRequest, await read_json(request, self._service.settings.limits), "body")
+        async with self._service.gate.place(request, caller, _LONGEST_BODY) as place:
+            asked = validated(LogoRequest, await read_json(place), "body")
         sizes = list(dict.fromkeys(size for size in asked.sizes if SMALLEST <= size <= LARGEST))[:MOST_SIZES]
         if not sizes:
             raise _wrong("sizes", f"none of {list(asked.sizes)[:20]} is {SMALLEST} to {LARGEST} px")
@@ -108,7 +111,7 @@ class LogoContract:
     def _images(self, job: Job) -> dict[str, str]:
         """{side: base64 PNG} of what the node Save saved."""
         files = [self._service.output(job, output.name) for output in job.outputs if output.node == SAVE]
-        return {str(png_width(file, SAVE)): base64.b64encode(file.read_bytes()).decode() for file in files}
+        return {str(png_width(file, SAVE)): base64.b64encode(read_plain(file)).decode() for file in files}
 
 
 def shipped_model() -> str:
@@ -120,7 +123,7 @@ def shipped_model() -> str:
 
 def refusal(problem: Problem, request_id: str) -> web.Response:
     """As FastAPI and the old server's own handlers said it."""
-    text = f"{problem.title}: {problem.detail}" if problem.detail else problem.title
+    text = said(problem)
     document: dict[str, Any] = {"detail": problem.extra.get("logo", text)}
     if problem.status == 422:
         places = problem.extra.get("errors") or [{"place": "body", "problem": problem.detail}]

@@ -32,6 +32,8 @@ def probe_routes(around: Around) -> list[Route]:
     contracts = around.service.settings.contracts
     probes = _Probes(around)
     found = [Route("GET", "/health", probes.health)]
+    if contracts.vectrahub.enabled or contracts.toolbox.enabled:
+        found.append(Route("GET", "/v2/{endpoint}/health", probes.endpoint_health))
     if contracts.vton.enabled:
         found += [Route("GET", "/test", probes.test), Route("GET", "/version", probes.version)]
     if contracts.vehicle.enabled:
@@ -65,6 +67,10 @@ class _Probes:
             return web.json_response({**answer, "status": "unhealthy", "error": trouble}, status=503)
         return web.json_response(answer)
 
+    async def endpoint_health(self, _request: web.Request, _caller: Caller) -> web.Response:
+        """Jobs and workers as RunPod counts them: one worker, this server."""
+        return web.json_response(self._of_runpod())
+
     async def test(self, _request: web.Request, _caller: Caller) -> web.Response:
         """hot: jobs are taken. The host loads a model when the first job needs it, so that is no condition."""
         await self._around.host.get()
@@ -96,9 +102,10 @@ class _Probes:
         ended = self._ended()
         jobs = {"completed": ended.get("completed", 0), "failed": ended.get("failed", 0)}
         jobs |= {"inProgress": running, "inQueue": unfinished - running, "retried": 0}
-        working = min(1, running)
-        workers = {"idle": 1 - working, "initializing": 0, "ready": 1 - working, "running": working}
-        return {"jobs": jobs, "workers": {**workers, "throttled": 0, "unhealthy": 0}}
+        broken, working = int(self._trouble() is not None), min(1, running)
+        idle = 0 if broken or working else 1
+        workers = {"idle": idle, "initializing": 0, "ready": idle, "running": working}
+        return {"jobs": jobs, "workers": {**workers, "throttled": 0, "unhealthy": broken}}
 
     def _ended(self) -> dict[str, int]:
         """Jobs since the start, by how they ended."""

@@ -1,8 +1,9 @@
-"""RunPod's way of asking: /run, /runsync, /status, /cancel, also below /v2/ENDPOINT as its own addresses are.
+"""RunPod's way of asking: /run, /runsync, /status, /cancel, /purge-queue, also below /v2/ENDPOINT as its own are.
 
 An `input` with `image` is the old VectraHub's, one with `action` the toolbox's. Every answer of a job is RunPod's
 envelope {"id", "status", "output" | "error", "delayTime", "executionTime"}. What an action answers without running
-anything is in the envelope at once; it has an id, too, by which /status gives it again for a while.
+anything is in the envelope at once; it has an id, too, by which /status gives it again for a while. So is what is wrong
+with an input: RunPod takes all of them, and its handlers fail.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from ...vectrahub_client.errors import UsageError
 from ...vectrahub_client.service.bodies import read_json
 from ...vectrahub_client.service.delivery import needs as delivery_needs
 from ...vectrahub_client.service.delivery.kinds import post_signed
@@ -27,14 +29,15 @@ from ...vectrahub_client.service.problems import Problem, bad_request
 from ...vectrahub_client.service.records import Caller, DeliveryOrder, Job
 from ...vectrahub_client.service.route import Route
 from ...vectrahub_client.service.service import Service
-from .intake import job_of, key_of, milliseconds, why_failed
+from .intake import came_through, job_of, key_of, milliseconds, said, why_failed
 
 WEBHOOK = "runpod_webhook"  # kind of delivery
 
-_MEMBERS = ("input", "webhook", "policy", "id")
+_MEMBERS = ("input", "webhook", "policy", "s3Config", "id")  # there are no buckets here, so s3Config means nothing
+_UNUSABLE = (400, 413, 415, 422)  # of an input: the job fails; all else is about the caller, or for later
 _REMEMBERED = 200  # direct answers
 _AFTERWARDS = 0.1  # seconds between two looks at what comes after a job
-_CANCELLING = 10.0  # seconds in which a run that is cancelled should look up
+_CANCELLING = 2.0  # seconds in which a run that is cancelled should look up; RunPod's client waits 3
 _LONGEST_MS = 7 * 86_400_000
 
 
@@ -51,7 +54,7 @@ class Errand:
 
 @dataclass(frozen=True)
 class Direct:
-    """An answer that needed no job: `output`, or why there is none."""
+    """An answer that needed no job: `output`, or the `error` and what the old server gave with it."""
 
     output: Mapping[str, Any] | None
     error: str | None
@@ -79,8 +82,8 @@ class Desk(Protocol):
         """What a completed job gave; None while something that belongs to it is still on its way."""
         ...
 
-    def failure(self, job: Job) -> Mapping[str, Any] | None:
-        """`output` of a job without a result, if there is any."""
+    def failure(self, why: str) -> Mapping[str, Any] | None:
+        """`output` of what failed, if there is any."""
         ...
 
 
@@ -93,6 +96,7 @@ def runpod_routes(service: Service, desks: Sequence[Desk], wait_s: float) -> lis
         ("POST", "/runsync", door.runsync),
         ("GET", "/status/{job_id}", door.status),
         ("POST", "/cancel/{job_id}", door.cancel),
+        ("POST", "/purge-queue", door.purge),
     )
     return [
         Route(method, prefix + path, handler, "jobs", refuse=refusal)
@@ -104,14 +108,14 @@ def runpod_routes(service: Service, desks: Sequence[Desk], wait_s: float) -> lis
 def refusal(problem: Problem, request_id: str) -> web.Response:
     """RunPod knows 400 for everything that is wrong with a request."""
     status = 400 if problem.status in (415, 422) else problem.status
-    text = f"{problem.title}: {problem.detail}" if problem.detail else problem.title
-    return web.json_response({"error": text, "request_id": request_id}, status=status, headers=problem.headers)
+    return web.json_response({"error": said(problem), "request_id": request_id}, status=status, headers=problem.headers)
 
 
 class _Door:
     def __init__(self, service: Service, desks: Sequence[Desk], wait_s: float) -> None:
         self._service = service
         self._desks = desks
+        self._contracts = [desk.contract for desk in desks]
         self._wait_s = wait_s
         self._answers = _Answers()
 
@@ -142,6 +146,15 @@ class _Door:
             job = await self._service.wait(job.id, _CANCELLING)
         return web.json_response({"id": job.id, "status": self._status(job)})
 
+    async def purge(self, _request: web.Request, caller: Caller) -> web.Response:
+        """Cancel the caller's own jobs that wait."""
+        removed = 0
+        for job in await self._service.ledger.unfinished():
+            mine = job.token == caller.token and came_through(job, *self._contracts)
+            if mine and self._status(job) == "IN_QUEUE":
+                removed += (await self._service.cancel(job.id)).state == "cancelled"
+        return web.json_response({"removed": removed, "status": "completed"})
+
     async def tell(self, delivery: Delivery, job: Job, desk: delivery_needs.Desk) -> dict[str, Any]:
         """Post the envelope to a webhook, as RunPod does, once it is the last one."""
         envelope = await self._envelope(job, str(delivery.target["base_url"]))
@@ -150,24 +163,40 @@ class _Door:
         return await post_signed(delivery, desk, envelope)
 
     async def _job(self, request: web.Request, caller: Caller) -> Job:
-        contracts = [desk.contract for desk in self._desks]
-        return await job_of(self._service, request.match_info["job_id"], caller, *contracts)
+        return await job_of(self._service, request.match_info["job_id"], caller, *self._contracts)
 
     async def _take(self, request: web.Request, caller: Caller) -> Job | dict[str, Any]:
-        document = await read_json(request, self._service.settings.limits)
+        async with self._service.gate.place(request, caller) as place:
+            return await self._answered(await read_json(place), request, caller)
+
+    async def _answered(self, document: object, request: web.Request, caller: Caller) -> Job | dict[str, Any]:
         key = key_of(request)
         if key is not None and (earlier := self._answers.by_key(caller, key)) is not None:
             return earlier
         wanted, webhook, timeout_s = _read(document)
-        desk = next((one for one in self._desks if wanted.get(one.member) is not None), None)
-        if desk is None:
-            members = " or ".join(f"`{one.member}`" for one in self._desks)
-            raise bad_request(f"`input` has no {members}, by which it is known what is wanted")
+        webhooks: tuple[DeliveryOrder, ...] = ()
+        if webhook:
+            await self._service.deliveries.check_target(webhook)
+            webhooks = (DeliveryOrder(WEBHOOK, {"url": webhook, "base_url": _base_url(self._service, request)}),)
         async with self._service.files.incoming() as folder:
-            target = {"url": webhook, "base_url": _base_url(self._service, request)}
-            webhooks = (DeliveryOrder(WEBHOOK, target),) if webhook else ()
-            taken = await desk.take(wanted, Errand(caller, folder, key, webhooks, timeout_s))
+            taken = await self._taken(wanted, Errand(caller, folder, key, webhooks, timeout_s))
         return taken if isinstance(taken, Job) else self._answers.keep(caller, key, taken)
+
+    async def _taken(self, wanted: Mapping[str, Any], errand: Errand) -> Job | Direct:
+        # The last one is VectraHub's where it is on, whose clients look for `success`.
+        desk = next((one for one in self._desks if wanted.get(one.member) is not None), self._desks[-1])
+        try:
+            if wanted.get(desk.member) is None:
+                members = " or ".join(f"`{one.member}`" for one in self._desks)
+                raise bad_request(f"`input` has no {members}, by which it is known what is wanted")
+            return await desk.take(wanted, errand)
+        except UsageError as error:
+            why = str(error)
+        except Problem as problem:
+            if problem.status not in _UNUSABLE:
+                raise
+            why = said(problem)
+        return Direct(desk.failure(why), why, 0.0)
 
     async def _settled(self, job: Job, base_url: str) -> dict[str, Any]:
         deadline = time.monotonic() + self._wait_s
@@ -209,7 +238,7 @@ class _Door:
         desk = next(one for one in self._desks if job.metadata["contract"] == one.contract)
         if job.state == "completed":
             return await desk.output(job, base_url)
-        return desk.failure(job) if job.is_over else None
+        return desk.failure(why_failed(job)) if job.is_over else None
 
 
 class _Answers:
@@ -226,9 +255,11 @@ class _Answers:
             envelope.update(status="COMPLETED", output=dict(direct.output or {}))
         else:
             envelope.update(status="FAILED", error=direct.error)
+            if direct.output is not None:
+                envelope["output"] = dict(direct.output)
         envelope.update(delayTime=0, executionTime=round(direct.seconds * 1000))
         self._kept[envelope["id"]] = (caller.token, envelope)
-        if key is not None:
+        if key is not None and direct.error is None:
             self._keys[caller.token, key] = envelope["id"]
         for kept in (self._kept, self._keys):
             while len(kept) > _REMEMBERED:

@@ -16,8 +16,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...vectrahub_client.caption import captions_by_name
-from ...vectrahub_client.service.bodies import byte_limit
+from ...vectrahub_client.service.body_gate import byte_limit
 from ...vectrahub_client.service.door import forbidden
+from ...vectrahub_client.service.plain_png import read_plain
 from ...vectrahub_client.service.problems import Problem, bad_request, bad_value, too_large
 from ...vectrahub_client.service.records import Job
 from ...vectrahub_client.service.systems.caption import CAPTION
@@ -25,7 +26,7 @@ from ...vectrahub_client.service.systems.toolbox_tiles import TILES, seeds_of
 from ..models.chunks import Chunk, take_chunk
 from ..models.store import Model
 from .around import Around
-from .intake import Intake, Wish, validated
+from .intake import Intake, Wish, said, validated
 from .runpod import Direct, Errand
 from .toolbox_inputs import Caption, DeleteModel, Health, ListModels, UploadModel, Upscale, caption_params, tiles_params
 
@@ -72,7 +73,7 @@ class ToolboxDesk:
             return {"captions": [{"tile_id": name, "caption": text} for name, text in said.items()]}
         return await asyncio.to_thread(self._tiles, job)
 
-    def failure(self, job: Job) -> Mapping[str, Any] | None:  # noqa: ARG002
+    def failure(self, why: str) -> Mapping[str, Any] | None:  # noqa: ARG002
         """Nothing beside the envelope's `error`."""
         return None
 
@@ -94,7 +95,7 @@ class ToolboxDesk:
         files = {output.node: self._service.output(job, output.name) for output in job.outputs}
         return {
             "tiles": [
-                {"tile_id": name, "image_b64": base64.b64encode(files[name].read_bytes()).decode(), "seed_used": seed}
+                {"tile_id": name, "image_b64": base64.b64encode(read_plain(files[name])).decode(), "seed_used": seed}
                 for name, seed in seeds.items()
                 if name in files
             ]
@@ -108,8 +109,7 @@ class ToolboxDesk:
         except Problem as problem:
             if problem.status not in _REFUSED_JOB:
                 raise
-            text = f"{problem.title}: {problem.detail}" if problem.detail else problem.title
-            return Direct(None, text, time.perf_counter() - began)
+            return Direct(None, said(problem), time.perf_counter() - began)
 
     async def _list_models(self, asked: ListModels) -> dict[str, Any]:
         found = await asyncio.to_thread(self._around.store.models, asked.model_type, asked.base_model_filter)

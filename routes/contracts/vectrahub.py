@@ -30,7 +30,7 @@ from ...vectrahub_client.service.records import Caller, DeliveryOrder, Job, Outp
 from ...vectrahub_client.service.route import Route
 from ...vectrahub_client.service.service import Service
 from ...vectrahub_client.service.systems.vectrahub_trace import TRACED
-from .intake import Intake, Wish, came_through, validated, why_failed
+from .intake import Intake, Wish, came_through, validated
 from .runpod import Errand, refusal
 
 CONTRACT = "vectrahub"
@@ -116,9 +116,9 @@ class VectraHubDesk:
         warning = f"the SVG could not be uploaded: {upload.error}{later}"
         return {"svg_url": self._link(job, base_url), **told, "warning": warning}
 
-    def failure(self, job: Job) -> Mapping[str, Any] | None:
+    def failure(self, why: str) -> Mapping[str, Any] | None:
         """As the old server said it, inside the envelope."""
-        return {"success": False, "error": why_failed(job)}
+        return {"success": False, "error": why}
 
     def proxy_routes(self) -> list[Route]:
         """Where our own links lead to: open, because the signature lets in."""

@@ -12,18 +12,28 @@ from typing import Any
 
 from aiohttp import web
 
-from ...vectrahub_client.errors import UsageError
 from ...vectrahub_client.service.api.jobs import result_headers
 from ...vectrahub_client.service.bodies import Stored, read_body
 from ...vectrahub_client.service.live import rfc3339
+from ...vectrahub_client.service.plain_png import read_plain
 from ...vectrahub_client.service.problems import Problem, bad_request, bad_value, not_found
 from ...vectrahub_client.service.records import Caller, Job, Output
-from ...vectrahub_client.service.route import Route
+from ...vectrahub_client.service.route import Handler, Route
 from ...vectrahub_client.service.service import Service
-from ...vectrahub_client.service.strict_json import parse
 from ...vectrahub_client.service.systems.vehicle import VEHICLE
 from ...vectrahub_client.vehicle import read_palette
-from .intake import Intake, Wish, came_through, job_of, key_of, known_parts, milliseconds, text_of, why_failed
+from .intake import (
+    Intake,
+    Wish,
+    came_through,
+    job_of,
+    key_of,
+    known_parts,
+    milliseconds,
+    object_of,
+    text_of,
+    why_failed,
+)
 from .vehicle_overrides import overridden
 
 CONTRACT = "vehicle"
@@ -46,7 +56,7 @@ class VehicleContract:
     def routes(self) -> list[Route]:
         """All of them but the shared probes."""
         one = f"{PREFIX}/jobs/{{job_id}}"
-        return [
+        routes = [
             Route("POST", f"{PREFIX}/process", self.process, "jobs"),
             Route("GET", f"{PREFIX}/jobs", self.list, "jobs"),
             Route("GET", f"{PREFIX}/jobs/", self.list, "jobs"),
@@ -54,13 +64,17 @@ class VehicleContract:
             Route("GET", f"{one}/output/{{kind:svg|png}}", self.output, "jobs"),
             Route("POST", f"{one}/cancel", self.cancel, "jobs"),
         ]
+        # Right behind its address, so that the server makes it one of many methods.
+        known = [both for route in routes for both in (route, Route("*", route.path, _only(route.method), "jobs"))]
+        return [*known, Route("*", f"{PREFIX}/{{rest:.*}}", self.nowhere, "jobs")]
 
     async def process(self, request: web.Request, caller: Caller) -> web.Response:
         """Take a photo."""
         if request.content_type != "multipart/form-data":
             raise bad_request(f"send multipart/form-data with the parts {_FILE}, {_PALETTE} and {_OVERRIDES}")
         async with self._service.files.incoming() as folder:
-            parts = (await read_body(request, self._service.settings.limits, folder)).files
+            async with self._service.gate.place(request, caller) as place:
+                parts = (await read_body(place, folder)).files
             known_parts(parts, (_FILE, _PALETTE, _OVERRIDES))
             if _FILE not in parts:
                 raise bad_value(f"{_FILE}: the photo is missing")
@@ -95,7 +109,10 @@ class VehicleContract:
         path = self._service.output(job, output.name)
         if not await asyncio.to_thread(path.is_file):
             raise not_found(f"the file of the result {output.name!r} is gone")
-        return web.FileResponse(path, headers=result_headers(output.name, output.media_type))
+        headers = result_headers(output.name, output.media_type)
+        if kind == "svg":
+            return web.FileResponse(path, headers=headers)
+        return web.Response(body=await asyncio.to_thread(read_plain, path), headers=headers)
 
     async def cancel(self, request: web.Request, caller: Caller) -> web.Response:
         """Stop it, unless it is over."""
@@ -106,6 +123,10 @@ class VehicleContract:
             await self._service.cancel(job.id)
             job, message = await self._service.wait(job.id, _CANCELLING), "Job cancelled"
         return web.json_response({"job_id": job.id, "status": self._state(job), "message": message})
+
+    async def nowhere(self, request: web.Request, _caller: Caller) -> web.Response:
+        """Every other address below the prefix."""
+        raise not_found(f"no address {request.path[:200]!r}")
 
     async def _ordered(
         self, parts: Mapping[str, Stored], params: dict[str, Any], request: web.Request, caller: Caller, folder: Path
@@ -140,18 +161,22 @@ class VehicleContract:
         }
 
 
+def _only(method: str) -> Handler:
+    """What an address says to every other method."""
+    allowed = "GET, HEAD" if method == "GET" else method
+
+    async def refuse(request: web.Request, _caller: Caller) -> web.StreamResponse:
+        text = f"{request.path[:200]} takes {allowed}; {request.method[:20]} is not done there"
+        raise Problem(405, "method-not-allowed", "The method is not allowed", text, headers={"Allow": allowed})
+
+    return refuse
+
+
 async def _params(parts: Mapping[str, Stored]) -> dict[str, Any]:
     """Values of the system: the palette, what is overridden, and a preview where there will be a drawing."""
-    text = await text_of(parts, _OVERRIDES)
-    document = parse(text.encode(), 16) if text else {}
-    if not isinstance(document, Mapping):
-        raise bad_value(f"{_OVERRIDES} is a JSON object")
-    params = overridden(document)
+    params = overridden(await object_of(parts, _OVERRIDES))
     if colors := await text_of(parts, _PALETTE):
-        try:
-            params["palette"] = list(read_palette(colors))
-        except UsageError as error:
-            raise bad_value(f"{_PALETTE}: {error}") from None
+        params["palette"] = list(read_palette(colors, _PALETTE))
     params["preview"] = "vectorize" not in params.get("skip", ())
     return params
 

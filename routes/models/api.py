@@ -12,25 +12,25 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from ...vectrahub_client.service.api.queries import check_query
-from ...vectrahub_client.service.bodies import byte_limit, read_json
+from ...vectrahub_client.service.bodies import read_json, step
+from ...vectrahub_client.service.body_gate import BodyGate, Place
 from ...vectrahub_client.service.orders import refused_values
-from ...vectrahub_client.service.problems import Problem, bad_request, too_large
+from ...vectrahub_client.service.problems import Problem, bad_request
 from ...vectrahub_client.service.records import Caller
 from ...vectrahub_client.service.route import PREFIX, Route
-from ...vectrahub_client.service.settings import Limits
 from . import docs
 from .pending import Pending
 from .store import Model, ModelStore
 from .uploads import Uploads
 
 _BLOCK = 1 << 20
-_STALLED = 60.0  # seconds without a byte
+_LONGEST_WISH = 64 * 1024  # bytes of what begins an upload
 _WHOLE = re.compile(r"[0-9]{1,16}")
 
 
-def model_routes(store: ModelStore, uploads: Uploads, limits: Limits) -> list[Route]:
+def model_routes(store: ModelStore, uploads: Uploads, gate: BodyGate) -> list[Route]:
     """All of them, with the scope models. One PATCH may bring `limits.body_mb`."""
-    models = _Models(store, uploads, limits)
+    models = _Models(store, uploads, gate)
     upload, model = f"{PREFIX}/models/uploads/{{upload_id}}", f"{PREFIX}/models/{{type}}/{{path:.+}}"
     return [
         Route("GET", f"{PREFIX}/models", models.list, "models", docs.LIST),
@@ -45,8 +45,8 @@ def model_routes(store: ModelStore, uploads: Uploads, limits: Limits) -> list[Ro
 
 
 class _Models:
-    def __init__(self, store: ModelStore, uploads: Uploads, limits: Limits) -> None:
-        self._store, self._uploads, self._limits = store, uploads, limits
+    def __init__(self, store: ModelStore, uploads: Uploads, gate: BodyGate) -> None:
+        self._store, self._uploads, self._gate = store, uploads, gate
 
     async def list(self, request: web.Request, _caller: Caller) -> web.Response:
         """GET models."""
@@ -75,14 +75,15 @@ class _Models:
         check_query(request)
         return web.json_response((await asyncio.to_thread(self._store.hash, *_place(request))).as_dict())
 
-    async def start(self, request: web.Request, _caller: Caller) -> web.Response:
+    async def start(self, request: web.Request, caller: Caller) -> web.Response:
         """POST models/uploads."""
         check_query(request)
-        document = await read_json(request, self._limits)
+        async with self._gate.place(request, caller, _LONGEST_WISH) as place:
+            document = await read_json(place)
         try:
             new = docs.NewUpload.model_validate(document)
         except ValidationError as error:
-            raise refused_values(error) from None
+            raise refused_values(error, model=docs.NewUpload) from None
         pending = await self._uploads.start(
             new.model_type, new.filename, new.base_model, size=new.size, sha256=new.sha256
         )
@@ -95,16 +96,15 @@ class _Models:
         check_query(request)
         return web.Response(headers=_where(await self._uploads.get(request.match_info["upload_id"])))
 
-    async def append(self, request: web.Request, _caller: Caller) -> web.Response:
+    async def append(self, request: web.Request, caller: Caller) -> web.Response:
         """PATCH models/uploads/ID."""
         check_query(request)
         pending = await self._uploads.get(request.match_info["upload_id"])
         if request.content_type not in docs.CHUNK_TYPES or "Content-Type" not in request.headers:
             raise Problem(415, "media-type", "The body is of another kind", f"send {docs.CHUNK_TYPES[0]}")
-        offset, limit = _offset(request), byte_limit(self._limits)
-        if (request.content_length or 0) > limit:
-            raise _above(limit)
-        model = await self._uploads.receive(pending.id, offset, _blocks(request, limit))
+        offset = _offset(request)
+        async with self._gate.place(request, caller, to_disk=True) as place:
+            model = await self._uploads.receive(pending.id, offset, _blocks(place))
         if model is None:
             return web.Response(status=204, headers=_where(pending))
         return web.json_response(model.as_dict(), status=201, headers={"Location": _address(model), **_where(pending)})
@@ -116,21 +116,19 @@ class _Models:
         return web.Response(status=204)
 
 
-async def _blocks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+async def _blocks(place: Place) -> AsyncIterator[bytes]:
     """The body as it comes. Raises Problem 413 above the limit, 408 when nothing comes, 400 when it breaks off."""
     came = 0
     waiting = bytearray()
     try:
-        while block := await asyncio.wait_for(request.content.readany(), _STALLED):
+        while block := await step(place.request.content.readany()):
             came += len(block)
-            if came > limit:
-                raise _above(limit)
+            if came > place.limit:
+                raise place.above()
             waiting += block
             if len(waiting) >= _BLOCK:
                 yield bytes(waiting)
                 waiting.clear()
-    except asyncio.TimeoutError:
-        trouble = Problem(408, "too-slow", "The request took too long", f"no byte came for {_STALLED:g} s; go on")
     except (web.RequestPayloadError, ConnectionError) as error:
         trouble = bad_request(f"the body broke off: {error}; what came before is kept, go on there")
     except Problem as problem:
@@ -141,10 +139,6 @@ async def _blocks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
         yield bytes(waiting)
     if trouble is not None:
         raise trouble
-
-
-def _above(limit: int) -> Problem:
-    return too_large(f"one request may bring {limit} bytes; send the file in several, or ask for limits.body_mb")
 
 
 def _offset(request: web.Request) -> int:

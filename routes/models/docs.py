@@ -111,7 +111,7 @@ APPEND = operation(
         201: json_answer("It is whole: the model.", ModelView, Location="The model."),
         204: bare_answer("They are safe; Upload-Offset says where to go on."),
     },
-    refusals=(400, 404, 408, 409, 413, 415, 422, 507),
+    refusals=(400, 404, 408, 409, 413, 415, 422, 429, 507),
     headers=[{**parameter("Upload-Offset", {"type": "integer", "minimum": 0}, "Their place."), "required": True}],
     path=_UPLOAD,
     body={kind: {"type": "string", "format": "binary"} for kind in CHUNK_TYPES},

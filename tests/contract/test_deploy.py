@@ -9,10 +9,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from vectrahub.tests.contract.conftest import ROOT
 from vectrahub.vectrahub_client.host_config import HostConfig
@@ -152,6 +154,28 @@ def test_the_variables_that_are_named_are_settings(file: str) -> None:
 
 def test_the_example_of_the_settings_is_what_holds_without_one() -> None:
     assert load_settings(DEPLOY / "vectrahub.toml", environ={}) == load_settings(environ={})
+
+
+def test_the_example_leaves_no_setting_out() -> None:
+    text = (DEPLOY / "vectrahub.toml").read_text(encoding="utf-8")
+    named = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE)) | set(
+        re.findall(r"^\[([\w.]+)\]", text, re.MULTILINE)
+    )
+    assert not {*_keys(Settings, "")} - named
+
+
+def _keys(section: type[BaseModel], place: str) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if name == "secrets":
+            continue
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            yield name
+        elif place + name == "contracts":
+            yield from _keys(inner, "contracts.")
+        else:
+            yield place + name
+            yield from _keys(inner, f"{place}{name}.")
 
 
 def test_the_service_of_the_machine_is_shut_in() -> None:

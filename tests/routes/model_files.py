@@ -18,6 +18,7 @@ from vectrahub.routes.models.hashes import Hashes
 from vectrahub.routes.models.store import ModelStore
 from vectrahub.routes.models.uploads import Uploads
 from vectrahub.tests.service.job_server import Server, job_server
+from vectrahub.vectrahub_client.service.body_gate import BodyGate
 from vectrahub.vectrahub_client.service.settings import Limits
 
 
@@ -69,7 +70,7 @@ class ModelPlace:
     @asynccontextmanager
     async def server(self, **limits: Any) -> AsyncIterator[Server]:
         store = self.store()
-        routes = model_routes(store, Uploads(store), Limits(**limits))
+        routes = model_routes(store, Uploads(store), BodyGate(Limits(**limits)))
         async with job_server(self.folder / "jobs", routes) as server:
             yield server
 

@@ -1,9 +1,13 @@
 """Who is let in, on the real host."""
 
+import gzip
+import socket
+
 import httpx
 import pytest
 
-from vectrahub.tests.routes.conftest import bearer
+from vectrahub.tests.host_fixture import make_host
+from vectrahub.tests.routes.conftest import bearer, configured
 from vectrahub.tests.routes.jobs_over_http import ask, order
 
 ADMIN, SHOP = "the-admins-secret-0001", "the-shops-secret-00001"
@@ -11,6 +15,8 @@ ADMIN, SHOP = "the-admins-secret-0001", "the-shops-secret-00001"
 SETTINGS = """
     [auth]
     guard_host = true
+    [limits]
+    workflows = true
 """
 SECRETS = f"""
     [tokens.admin]
@@ -39,6 +45,20 @@ def test_loopback_is_trusted_only_without_any_doubt(host):
         assert ask(host, "POST", "/workflows", json=order(), headers={name: value}).status_code in (401, 403)
 
 
+def test_a_bare_proxy_of_this_machine_is_not_this_machine(host):
+    address = httpx.URL(host.url)
+    with socket.create_connection((address.host, address.port), 30) as asking:
+        asking.sendall(f"GET /vectrahub/v1/jobs HTTP/1.0\r\nHost: {address.netloc.decode()}\r\n\r\n".encode())
+        assert b" 401 " in asking.makefile("rb").readline()
+
+
+@pytest.mark.parametrize("path", ["/vectrahub/v1/jobs", "/system_stats", "/nothing"])
+def test_compressed_bodies_are_not_even_inflated(guarded, path):
+    headers = {**STRANGER, "Content-Encoding": "gzip"}
+    answer = httpx.post(guarded.url + path, content=gzip.compress(b"0" * 10**8), headers=headers, trust_env=False)
+    assert answer.status_code == 415 and answer.headers["Connection"] == "close"
+
+
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/openapi.json"])
 def test_probes_are_open(host, path):
     answer = ask(host, "GET", path, headers={"Host": "attacker.example"})
@@ -49,8 +69,15 @@ def test_probes_are_open(host, path):
 STRANGER = {"X-Forwarded-For": "198.51.100.7"}
 
 
-def test_tokens_of_settings_and_ledger_and_a_guarded_host(make_job_host):
-    host = make_job_host(SETTINGS, SECRETS, packs=("slow_node",))
+@pytest.fixture(scope="module")
+def guarded(host_config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("guarded")
+    with configured(make_host(host_config, folder, ("slow_node",)), SETTINGS, SECRETS) as host:
+        yield host
+
+
+def test_tokens_of_settings_and_ledger_and_a_guarded_host(guarded):
+    host = guarded
     admin, shop = {**STRANGER, **bearer(ADMIN)}, {**STRANGER, **bearer(SHOP)}
     assert ask(host, "GET", "/jobs", headers=STRANGER).status_code == 401
     assert ask(host, "GET", "/jobs", headers=shop).status_code == 200

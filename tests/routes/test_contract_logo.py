@@ -30,6 +30,7 @@ def test_a_logo_in_the_sizes_that_were_asked_for(logos: Old) -> None:
     assert said["prompt"] == "Modern tech logo" and said["sizes"] == [512, 64]
     assert {name: opened(data).size for name, data in said["images"].items()} == {"512": (512, 512), "64": (64, 64)}
     assert {opened(data).format for data in said["images"].values()} == {"PNG"}
+    assert not any(opened(data).info for data in said["images"].values()), "no graph in it"
     assert "VectraHubTest" not in said["model"]
 
 

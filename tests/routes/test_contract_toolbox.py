@@ -99,7 +99,9 @@ def test_tiles_are_refined(toolbox: Old) -> None:
         set(said["output"]) == {"tiles"} and [set(one) for one in tiles] == [{"tile_id", "image_b64", "seed_used"}] * 2
     )
     assert [(one["tile_id"], one["seed_used"]) for one in tiles] == [("0_0", 42), ("0_1", 43)]
-    assert [opened(one["image_b64"]).size for one in tiles] == [(80, 64), (64, 64)]
+    pictures = [opened(one["image_b64"]) for one in tiles]
+    assert [one.size for one in pictures] == [(80, 64), (64, 64)]
+    assert not any(one.info for one in pictures), "no graph, with prompts and paths of the server"
 
 
 def test_models_are_listed_uploaded_and_deleted(toolbox: Old) -> None:
@@ -172,6 +174,10 @@ def test_what_is_wrong_is_named(toolbox: Old) -> None:
         ({"action": "caption", "tiles": []}, "tiles"),
         ({"action": "caption", "tiles": [{"tile_id": "a", "image_b64": "%%"}]}, "base64"),
         ({**seeds_request(), "tiles": seeds_request()["tiles"][:1] * 2}, "tile_id"),
+        ({**seeds_request(), "model_config": {"base": "z-image"}}, "base_model, model_type, loras, controlnet"),
+        ({"action": "caption", "tiles": "0_0"}, "tiles: Input should be a list"),
+        ({"action": "caption", "tiles": ["0_0"]}, "tiles.0: Input should be an object"),
     ):
-        answer = toolbox.post("/run", json={"input": wanted})
-        assert answer.status_code == 400 and word in answer.json()["error"], answer.text
+        said = toolbox.post("/run", json={"input": wanted}).json()
+        assert said["status"] == "FAILED" and word in said["error"], said
+        assert toolbox.get(f"/status/{said['id']}").json() == said

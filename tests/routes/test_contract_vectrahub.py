@@ -97,16 +97,37 @@ def test_every_value_counts(old: Old) -> None:
     assert "#d" in drawn[0] and not any(color in drawn[1] for color in ("#d", "#1428", "220")), drawn[1]
 
 
-def test_what_is_wrong_is_a_400_that_says_why(old: Old) -> None:
-    unknown = old.post("/run", json=asked(old, vtracer_params={"blur": 3}))
-    assert unknown.status_code == 400
-    assert "blur" in unknown.json()["error"] and "corner_threshold" in unknown.json()["error"]
+@pytest.mark.parametrize("way", ["run", "runsync"])
+def test_an_input_that_cannot_be_used_is_a_failed_job(old: Old, way: str) -> None:
+    """RunPod takes every input: the website polls, and reads `success` and `error` in the output."""
+    for wanted, words in (
+        ({"vtracer_params": {"blur": 3}}, ("blur", "corner_threshold")),
+        ({"upscale": 3}, ("upscale",)),
+        ({"colours": 3}, ("input.colours", "vtracer_params")),
+        ({"image": None}, ("image", "action")),
+        ({"image": "!!"}, ("base64",)),
+        ({"image": b64(b"no picture")}, ("PNG",)),
+        ({"image": "https://10.0.0.1/x.png"}, ("10.0.0.1",)),
+    ):
+        answer = old.post(f"/{way}", json=asked(old, **wanted))
+        assert answer.status_code == 200, answer.text
+        said = answer.json()
+        assert said["status"] == "FAILED" and all(word in said["error"] for word in words), said
+        assert said["output"] == {"success": False, "error": said["error"]}
+        assert old.get(f"/status/{said['id']}").json() == said
+
+
+def test_a_key_of_a_refused_input_is_free(old: Old) -> None:
+    headers = {"Idempotency-Key": "refused-at-first"}
+    assert old.post("/run", json=asked(old, upscale=3), headers=headers).json()["status"] == "FAILED"
+    assert old.post("/run", json=asked(old), headers=headers).json()["status"] == "IN_QUEUE"
+
+
+def test_what_is_wrong_with_the_request_is_a_400_that_says_why(old: Old) -> None:
     for body, word in (
-        ({"input": {"picture": 1}}, "action"),
         ({"image": "x"}, "input"),
-        (asked(old, upscale=3), "upscale"),
-        ({"input": {"image": "!!"}}, "base64"),
-        ({"input": {"image": "https://10.0.0.1/x.png"}}, "10.0.0.1"),
+        ({"input": []}, "input"),
+        ({**asked(old), "hook": "x"}, "webhook"),
         ({**asked(old), "webhook": "http://169.254.169.254/"}, "169.254"),
     ):
         answer = old.post("/run", json=body)

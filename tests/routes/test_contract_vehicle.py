@@ -53,7 +53,9 @@ def test_a_photo_becomes_a_drawing_and_a_picture_of_it(old: Old) -> None:
     assert svg.headers["Content-Type"] == "image/svg+xml"
     fills = {fill.upper() for fill in re.findall(r'fill="#([0-9A-Fa-f]{6})"', svg.text)}
     assert fills and fills <= set(PALETTE.split(","))
-    assert opened(old.get(f"{one}/output/png").content).format == "PNG"
+    served = old.get(f"{one}/output/png")
+    assert served.headers["Content-Type"] == "image/png"
+    assert opened(served.content).format == "PNG" and not opened(served.content).info, "no graph in it"
     assert said["job_id"] in [job["job_id"] for job in old.get("/api/v1/jobs/").json()["jobs"]]
     assert old.get(one, token=MODELS_TOKEN).status_code == 404, "somebody else's"
 
@@ -88,9 +90,24 @@ def test_refusals_are_problem_documents(old: Old) -> None:
         (process(old, files={"file": ("x.png", b"nothing", "image/png")}), 422),
         (process(old, token=None), 401),
         (old.get("/api/v1/jobs/none"), 404),
+        (old.get("/api/v1/jobs/none/output/pdf"), 404),
+        (old.get("/api/v1/process"), 405),
+        (old.get("/api/v1/nothing", token=None), 401),
     ):
         assert answer.status_code == status, answer.text
-        assert answer.headers["Content-Type"].startswith("application/problem+json") and answer.json()["title"]
+        assert answer.headers["Content-Type"].startswith("application/problem+json")
+        assert {"type", "title", "status", "detail", "instance"} <= set(answer.json())
+        assert answer.json()["status"] == status
+
+
+def test_fields_are_called_as_the_client_calls_them(old: Old) -> None:
+    for data, start in (
+        ({"config_overrides": "{"}, "config_overrides: it is not JSON"),
+        ({"config_overrides": "[]"}, "config_overrides is a JSON object"),
+        ({"palette_hex_list": "FF0000,red"}, "palette_hex_list takes colours as hex, like FF0000; 'red' is none"),
+    ):
+        answer = process(old, data=data)
+        assert answer.status_code == 422 and answer.json()["detail"].startswith(start), answer.text
 
 
 def test_overrides_reach_the_graph(old: Old) -> None:
@@ -104,6 +121,7 @@ def test_overrides_reach_the_graph(old: Old) -> None:
 
 def test_probes(old: Old) -> None:
     ready = old.get("/ready", token=None)
+    assert set(ready.json()) == {"status", "checks"} and ready.json()["status"] == "ready"
     assert ready.status_code == 200 and {"gpu", "model_cache", "disk_space"} <= set(ready.json()["checks"])
     page = old.get("/metrics", token=None).text
     for name in ("job_queue_size", "errors_total", "pipeline_duration_seconds"):

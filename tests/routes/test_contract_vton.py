@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,9 +17,26 @@ from vectrahub.tests.routes.old_clients import ASSETS, BALANCER, TOKEN, Old, ope
 
 pytestmark = pytest.mark.host
 
+FILES = (  # of the mode fp8
+    "diffusion_models/qwen_image_edit_2511_fp8_e4m3fn_scaled_lightning_comfyui_4steps_v1.0.safetensors",
+    "text_encoders/qwen_2.5_vl_7b_fp8_scaled.safetensors",
+    "vae/qwen_image_vae.safetensors",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def files(old: Old) -> list[Path]:
+    """Empty ones: the tiny network stands in for them."""
+    found = [old.host.models / name for name in FILES]
+    for file in found:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return found
+
 
 def tryon(old: Old, job_id: str | None = None, token: str | None = TOKEN, **fields: Any) -> httpx.Response:
-    """As the CPU bridge posts it."""
+    """As the CPU bridge posts it; `colours`: another garment."""
+    files = pictures(fields.pop("colours", 5))
     data = {
         "job_id": job_id or uuid.uuid4().hex,
         "user_id": "u1",
@@ -28,11 +46,11 @@ def tryon(old: Old, job_id: str | None = None, token: str | None = TOKEN, **fiel
         **fields,
     }
     auth = {"X-Internal-Auth": token} if token else {}
-    return old.post("/tryon", token=None, headers=auth, data=data, files=pictures())
+    return old.post("/tryon", token=None, headers=auth, data=data, files=files)
 
 
-def pictures() -> dict[str, tuple[str, bytes, str]]:
-    person, garment = png(96, 128), png(64, 64, seed=5)
+def pictures(colours: int = 5) -> dict[str, tuple[str, bytes, str]]:
+    person, garment = png(96, 128), png(64, 64, seed=colours)
     return {
         "masked_user_image": ("person.png", person, "image/png"),
         "garment_image": ("garment.png", garment, "image/png"),
@@ -63,7 +81,8 @@ def test_a_job_is_accepted_and_its_result_is_brought(old: Old) -> None:
         "inference_time_ms": None,
     }
     assert int(result.fields["inference_time_ms"]) > 0
-    assert opened(result.files["output_image"]).size == (96, 128)
+    picture = opened(result.files["output_image"])
+    assert picture.size == (96, 128) and not picture.info, "no graph in it"
     told = old.neighbour.wait_for("/lb/job_complete", lambda one: one.document["job_id"] == job_id)
     assert told.headers["X-Internal-Auth"] == BALANCER
     assert told.document == {
@@ -97,6 +116,7 @@ def test_infer_answers_with_the_picture_and_config_is_used(old: Old) -> None:
         seen = watching.seen()
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "image/png" and opened(answer.content).size == (96, 128)
+    assert not opened(answer.content).info, "no graph in it"
     assert int(answer.headers["X-Inference-Time-Ms"]) > 0 and uuid.UUID(answer.headers["X-Job-Id"])
     assert len(seen.calls) == 2, "steps"
     assert any("wear the red one" in text for text, _ in seen.encoded)
@@ -109,9 +129,10 @@ def test_what_is_wrong_is_a_400(old: Old) -> None:
     assert tryon(old, token="a-token-that-nobody-has").json()["status"] == "error"
     for fields, word in (
         ({"provider": "dalle"}, "provider"),
-        ({"config": "{"}, "JSON"),
+        ({"config": "{"}, "config: it is not JSON"),
+        ({"config": "[1]"}, "config is a JSON object"),
         ({"config": '{"steps": -1}'}, "steps"),
-        ({"config": '{"strength": 1}'}, "strength"),
+        ({"config": '{"strength": 1}'}, "config.strength: there is no such member; there are seed, steps, cfg, prompt"),
         ({"colour": "x"}, "colour"),
         ({"job_id": "x" * 201}, "job_id"),
     ):
@@ -133,7 +154,41 @@ def test_a_failed_job_is_told_as_such(old: Old) -> None:
     finally:
         (old.host.base / "stand_ins").touch()
     result = old.neighbour.wait_for("/v1/vton/result", lambda one: one.fields["job_id"] == job_id)
-    assert "qwen_image" in result.fields["error"] and not result.files
+    assert result.fields["error"] and not result.files
+
+
+def test_a_job_id_that_comes_again_is_one_run(old: Old) -> None:
+    idle(old)
+    before = submit(old.host, slow(120))
+    job_id = uuid.uuid4().hex
+    try:
+        first, again = tryon(old, job_id), tryon(old, job_id)
+        assert first.status_code == 202 and (again.status_code, again.json()) == (202, first.json())
+        for other in (tryon(old, job_id, colours=6), tryon(old, job_id, user_id="u2"), tryon(old, job_id, config="{}")):
+            assert other.status_code == 400 and job_id in other.json()["message"], other.text
+        assert old.get("/gpu/status").json()["queue_length"] == 1
+    finally:
+        httpx.post(f"{old.host.url}/interrupt", json={"prompt_id": before}, timeout=30, trust_env=False)
+    jobs = [job for job in old.get("/vectrahub/v1/jobs").json()["jobs"] if job["metadata"].get("job_id") == job_id]
+    assert len(jobs) == 1
+    old.neighbour.wait_for("/lb/job_complete", lambda one: one.document["job_id"] == job_id)
+    idle(old)
+    assert tryon(old, job_id).status_code == 202, "it is over: a bridge that missed the result asks again"
+    until(lambda: len([one for one in old.neighbour.arrived if one.fields.get("job_id") == job_id]) == 2)
+
+
+def test_without_its_files_the_server_says_what_it_lacks(old: Old, files: list[Path]) -> None:
+    idle(old)
+    away = files[0].with_suffix(".away")
+    files[0].rename(away)
+    try:
+        for answer in (tryon(old), old.post("/infer", data={}, files=pictures())):
+            assert answer.status_code == 503, answer.text
+            said = answer.json()
+            assert set(said) == {"status", "message"} and said["status"] == "error"
+            assert files[0].name in said["message"] and "models get qwen-edit-2511-fp8" in said["message"]
+    finally:
+        away.rename(files[0])
 
 
 def test_probes_are_open(old: Old) -> None:
@@ -145,4 +200,5 @@ def test_probes_are_open(old: Old) -> None:
     assert page.headers["Content-Type"].startswith("text/plain")
     names = {line.split("{")[0].split(" ")[0] for line in page.text.splitlines() if not line.startswith("#")}
     assert {"vton_inference_count", "vton_inference_latency_ms", "vton_inference_errors_total"} <= names
+    assert all(f"# TYPE {name} gauge" in page.text for name in ("gpu_memory_used_bytes", "gpu_utilization_percent"))
     assert old.get("/gpu/status", token=None).status_code == 401

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from vectrahub.routes.contracts import Around, contract_routes
+from vectrahub.routes.contracts.intake import came_through
 from vectrahub.routes.contracts.toolbox_inputs import Upscale, tiles_params
 from vectrahub.routes.contracts.vectrahub import Input
 from vectrahub.routes.contracts.vehicle_overrides import overridden
@@ -18,6 +20,7 @@ from vectrahub.routes.models.uploads import Uploads
 from vectrahub.tests.routes.model_files import DiskFolders
 from vectrahub.vectrahub_client.errors import UsageError
 from vectrahub.vectrahub_client.service.problems import Problem
+from vectrahub.vectrahub_client.service.records import Job
 from vectrahub.vectrahub_client.service.route import PREFIX, Route
 from vectrahub.vectrahub_client.service.service import Folders, Service
 from vectrahub.vectrahub_client.service.settings import load_settings
@@ -63,8 +66,9 @@ def test_an_open_one_takes_guests_and_the_others_do_not(tmp_path: Path) -> None:
 
 
 def test_each_has_its_own_addresses(tmp_path: Path) -> None:
-    door = {f"{way}{path}" for way in ("POST ",) for path in ("/run", "/runsync", "/cancel/{job_id}")}
-    assert door | {"GET /status/{job_id}", "GET /health"} <= routes(tmp_path, "toolbox")
+    door = {f"{way}{path}" for way in ("POST ",) for path in ("/run", "/runsync", "/cancel/{job_id}", "/purge-queue")}
+    door |= {f"POST /v2/{{endpoint}}{path.removeprefix('POST ')}" for path in door}
+    assert door | {"GET /status/{job_id}", "GET /health", "GET /v2/{endpoint}/health"} <= routes(tmp_path, "toolbox")
     assert "GET /php/api/file_proxy.php" in routes(tmp_path, "vectrahub") - routes(tmp_path, "toolbox")
     assert routes(tmp_path, "logo") == {"POST /api/generate_logo", "GET /health"}
     probes = {f"GET /{name}" for name in ("health", "test", "version", "metrics")}
@@ -129,3 +133,10 @@ def test_the_tracers_own_values_count_only_with_its_own_ways() -> None:
         trace(blur=1)
     with pytest.raises(UsageError, match="route"):
         trace(route="logo")
+
+
+def test_a_job_of_another_system_did_not_come_through_a_door() -> None:
+    """Metadata are the client's own; a workflow that says "toolbox" has no tiles to show."""
+    forged = Job("a", 1, "workflows", "completed", "t", {}, {}, {}, {"contract": "toolbox"}, 1.0, 0.0)
+    assert not came_through(forged, "toolbox")
+    assert came_through(replace(forged, system="caption"), "toolbox", "vectrahub")

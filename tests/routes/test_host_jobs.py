@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
+import websocket
+
 from vectrahub.tests.host_fixture import RunningHost
 from vectrahub.tests.routes.job_calls import API, call, drawing, ended, look, nap, order, picture, until
 
@@ -29,6 +34,24 @@ def test_what_a_node_saves_elsewhere_is_a_result_too(host: RunningHost) -> None:
     answer = call(host, "GET", svg["url"].removeprefix("/"))
     assert answer.text == "<svg/>" and answer.headers["Content-Disposition"].startswith("attachment")
     assert job["report"]["VectraHubTest_Svg"]["stage"] == "svg"
+
+
+def elsewhere(color: int, name: str) -> dict[str, Any]:
+    inputs = {"image": ["1", 0], "name": name, "text": "not a picture"}
+    return {**picture(color), "4": {"class_type": "VectraHubTest_Elsewhere", "inputs": inputs}}
+
+
+def test_a_copy_replaces_no_result(host: RunningHost) -> None:
+    job = order(host, elsewhere(16, "tiny_00001_.png"), wait=60)
+    contents = [call(host, "GET", output["url"].removeprefix("/")).content for output in job["outputs"]]
+    assert len(contents) == 3 and sum(one == b"not a picture" for one in contents) == 1
+    assert sum(one.startswith(b"\x89PNG") for one in contents) == 2
+
+
+def test_a_result_that_nobody_can_read_ends_the_job(host: RunningHost) -> None:
+    job = ended(host, order(host, elsewhere(17, "a\0b.png"))["job_id"])
+    assert job["state"] == "failed" and job["error"]["kind"] == "internal"
+    assert order(host, picture(18), wait=60)["state"] == "completed"
 
 
 def test_a_failing_node_is_named(host: RunningHost) -> None:
@@ -61,6 +84,23 @@ def test_half_a_workflow_is_refused_whole(host: RunningHost) -> None:
     assert answer.status_code == 422 and "Lost" in answer.json()["detail"]
 
 
+def test_results_cannot_be_sent_elsewhere(host: RunningHost) -> None:
+    graph = picture(14, "../../up/..")
+    graph["6"] = {"class_type": "PrimitiveString", "inputs": {"value": "../../evil"}, "_meta": {"title": "Words"}}
+    linked = {**graph, "2": {**graph["2"], "inputs": {"images": ["1", 0], "filename_prefix": ["6", 0]}}}
+    answer = call(host, "POST", f"{API}/workflows", json={"params": {"workflow": linked}})
+    assert answer.status_code == 422 and "Keep.filename_prefix" in answer.json()["detail"]
+    job = order(host, graph, wait=60)
+    folder = host.output / "vectrahub" / "jobs" / job["job_id"]
+    assert [path.name.split("_")[0] for path in folder.iterdir()] == ["result", "result"]
+    assert not [path for path in (host.output / "vectrahub").iterdir() if path.is_file()]
+
+
+def test_what_is_forgotten_is_not_in_the_hosts_history(host: RunningHost) -> None:
+    job = order(host, picture(15), wait=60)
+    until(lambda: call(host, "GET", f"history/{job['job_id']}").json() == {})
+
+
 def test_a_job_that_takes_too_long_is_stopped(host: RunningHost) -> None:
     job = ended(host, order(host, nap(300, 5), timeout_s=0.5)["job_id"])
     assert job["state"] == "failed" and job["error"]["kind"] == "timeout" and "0.5 s" in job["error"]["message"]
@@ -89,6 +129,20 @@ def test_a_queue_that_is_cleared_in_the_editor_loses_no_job_silently(host: Runni
     assert job["state"] == "cancelled" and any("ComfyUI's queue" in line for line in job["logs"])
     call(host, "POST", "interrupt", json={})
     assert ended(host, running)["state"] == "cancelled"
+
+
+def test_a_history_that_is_emptied_too_early_costs_a_second_run(host: RunningHost) -> None:
+    """Nobody hears the end either: somebody took our place among the sockets, by the name that the queue shows."""
+    job_id = order(host, nap(2, 19))["job_id"]
+    until(lambda: look(host, job_id)["state"] == "running")
+    (running,) = call(host, "GET", "queue").json()["queue_running"]
+    thief = websocket.create_connection(f"{host.url.replace('http', 'ws')}/ws?clientId={running[3]['client_id']}")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not look(host, job_id)["state"] == "completed":
+        call(host, "POST", "history", json={"clear": True})
+    thief.close()
+    job = look(host, job_id)
+    assert job["state"] == "completed" and len(job["outputs"]) == 2
 
 
 def test_progress_and_stage_are_told_while_it_runs(host: RunningHost) -> None:

@@ -18,6 +18,7 @@ from yarl import URL
 
 from vectrahub.vectrahub_client.service.api.jobs import job_routes
 from vectrahub.vectrahub_client.service.api.tokens import token_routes
+from vectrahub.vectrahub_client.service.api.unknown import catch_all_route
 from vectrahub.vectrahub_client.service.door import Door
 from vectrahub.vectrahub_client.service.openapi import openapi_route
 from vectrahub.vectrahub_client.service.records import Ending, Job, Output
@@ -121,12 +122,13 @@ async def job_server(
         made.append(Runner(service))
         return made[0]
 
-    chosen = Settings(**{**SETTINGS, **settings})
+    limits = {"workflows": True, **settings.pop("limits", {})}
+    chosen = Settings(**{**SETTINGS, **settings, "limits": limits})
     service = Service(chosen, Folders(folder / "in", folder / "out", folder / "jobs.sqlite"), runner, SYSTEMS)
     door = Door(chosen, service.ledger, service.metrics)
     own = [*job_routes(service), *token_routes(service), *routes]
     app = web.Application(middlewares=[door.guard_host] if guard else [])
-    for route in [*own, openapi_route(own)]:
+    for route in [*own, openapi_route(own), catch_all_route(own)]:
         add = app.router.add_get if route.method == "GET" else None
         (add or (lambda path, handler, route=route: app.router.add_route(route.method, path, handler)))(
             route.path, door.behind(route)
@@ -185,6 +187,12 @@ def ask(tmp_path, method, path, settings=None, **how):
 def inputs(server, job_id):
     folder = server.service.files.inputs / "vectrahub" / "jobs" / job_id
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+
+def job_folders(server):
+    """Folders of jobs, of inputs and of outputs."""
+    files = server.service.files
+    return [path for place in (files.inputs, files.outputs) for path in (place / "vectrahub" / "jobs").glob("*")]
 
 
 PNG = text(picture())

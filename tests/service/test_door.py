@@ -44,6 +44,7 @@ def test_loopback_without_a_token_is_the_admin(tmp_path):
 
 def test_without_trust_in_loopback_nobody_is_let_in_without_a_token(tmp_path):
     status, body, headers = who(tmp_path, settings=NO_TRUST)
+    assert all(name in body["detail"] for name in ("Authorization: Bearer", "X-API-Key", "X-Internal-Auth"))
     assert status == 401 and headers["WWW-Authenticate"].startswith("Bearer ")
     assert headers["Content-Type"].startswith("application/problem+json")
     assert body["type"] == "urn:vectrahub:problem:unauthorized" and body["status"] == 401
@@ -79,6 +80,21 @@ def test_without_trust_in_loopback_nobody_is_let_in_without_a_token(tmp_path):
 )
 def test_every_doubt_is_a_401(tmp_path, headers):
     assert who(tmp_path, headers)[0] == 401
+
+
+@pytest.mark.parametrize(("version", "status"), [("1.0", 401), ("1.1", 200)])
+def test_what_a_bare_proxy_passes_on_is_not_local(tmp_path, version, status):
+    async def main():
+        async with job_server(tmp_path, [WHO]) as server:
+            host, port = server.url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            asked = f"GET {PREFIX}/under-test HTTP/{version}\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+            writer.write(asked.encode())
+            answer = (await reader.read()).decode()
+            writer.close()
+            return answer
+
+    assert asyncio.run(main()).split()[1] == str(status)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key", "X-Internal-Auth"])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from vectrahub.tests.service.job_server import PNG, THEIRS, ask, inputs, picture, run, workflow
+from vectrahub.tests.service.job_server import PNG, THEIRS, ask, inputs, job_folders, picture, run, workflow
 from vectrahub.vectrahub_client.service.problems import Problem
 
 
@@ -175,7 +175,7 @@ def test_what_the_runner_cannot_do_is_refused_without_a_trace(tmp_path):
 
         server.runner.plan = plan
         assert (await server.order(json={**workflow(), "files": {"Load": PNG}}))[0] == 422
-        assert not list(server.service.files.job_ids()) and server.service.unfinished() == 0
+        assert not job_folders(server) and server.service.unfinished() == 0
 
     run(tmp_path, story)
 

@@ -163,9 +163,46 @@ def test_deliveries_are_put_off_done_and_given_up(path: Path) -> None:
 def test_an_unfinished_job_is_not_removed(path: Path) -> None:
     async def scene(ledger: Ledger) -> None:
         await ledger.accept(draft(), wanted(), ())
-        assert not await ledger.remove("a") and await ledger.known(["a", "b"]) == {"a"}
+        assert not await ledger.remove("a") and await ledger.job("a") is not None
 
     with_ledger(path, scene)
+
+
+def test_files_are_litter_before_a_job_and_after_it(path: Path) -> None:
+    async def scene(ledger: Ledger) -> None:
+        await ledger.litter("a")
+        await ledger.litter("b")
+        assert await ledger.all_litter() == ["a", "b"]
+        await ledger.accept(draft("a"), wanted(), ())
+        assert await ledger.all_litter() == ["b"]
+        await ledger.end("a", Ending("cancelled"), 1.0, [])
+        assert await ledger.remove("a") and set(await ledger.all_litter()) == {"a", "b"}
+        await ledger.swept("b")
+        assert await ledger.all_litter() == ["a"]
+
+    with_ledger(path, scene)
+
+
+def test_a_damaged_file_is_told_when_it_is_met(path: Path) -> None:
+    async def scene(ledger: Ledger) -> None:
+        for number in range(200):
+            await ledger.accept(draft(f"{number}"), wanted(queue=999, per_token=999), ())
+
+    with_ledger(path, scene)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"x" * (size - 8192))
+
+    async def broken() -> None:
+        ledger = Ledger(path)
+        await ledger.open()
+        with pytest.raises(Problem) as problem:
+            await ledger.unfinished()
+        assert problem.value.status == 503 and "damaged" in problem.value.detail
+        assert "damaged" in (ledger.trouble or "")
+
+    asyncio.run(broken())
 
 
 def test_lists_page_from_the_newest(path: Path) -> None:

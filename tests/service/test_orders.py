@@ -7,7 +7,18 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from vectrahub.tests.service.job_server import PNG, THEIRS, ask, inputs, job_server, picture, run, text, workflow
+from vectrahub.tests.service.job_server import (
+    PNG,
+    THEIRS,
+    ask,
+    inputs,
+    job_folders,
+    job_server,
+    picture,
+    run,
+    text,
+    workflow,
+)
 from vectrahub.tests.service.local_server import serving
 
 
@@ -109,7 +120,7 @@ def test_a_file_that_cannot_be_used_leaves_nothing(tmp_path, file, status):
     async def story(server):
         answer = await server.ask("POST", "/vectorize", json={"files": {"image": file}})
         assert answer[0] == status and "image" in json.dumps(answer[1])
-        assert not left_over(server) and not list(server.service.files.job_ids()) and not server.runner.waiting
+        assert not left_over(server) and not job_folders(server) and not server.runner.waiting
 
     run(tmp_path, story, limits={"pixels_mp": 1})
 
@@ -122,6 +133,34 @@ def test_an_svg_is_for_workflows(tmp_path):
         assert status == 202 and inputs(server, job["job_id"]) == {"00-Load.svg": svg}
 
     run(tmp_path, story)
+
+
+def test_an_svg_is_not_for_captions(tmp_path):
+    svg = text(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    status, body, _ = ask(tmp_path, "POST", "/caption", json={"files": {"a": svg}})
+    assert status == 422 and "SVG" in body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("system", "params", "limit"),
+    [("vectorize", {"route": "x" * 1_050_000}, 1 << 20), ("workflows", {"workflow": {"1": "x" * 4_200_000}}, 4 << 20)],
+)
+def test_params_that_are_too_large_are_a_413(tmp_path, system, params, limit):
+    order = {"params": params, "files": {} if system == "workflows" else {"image": PNG}}
+    status, body, _ = ask(tmp_path, "POST", f"/{system}", json=order)
+    assert status == 413 and str(limit) in body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("order", "known"),
+    [
+        ({"files": {"image": PNG}, "param": {}}, ["params", "callback_url"]),
+        ({"files": {"image": PNG}, "params": {"colour": 3}}, ["colors", "route"]),
+    ],
+)
+def test_an_unknown_name_is_told_the_known_ones(tmp_path, order, known):
+    detail = ask(tmp_path, "POST", "/vectorize", json=order)[1]["detail"]
+    assert all(name in detail for name in known) and "Extra inputs" not in detail
 
 
 def test_names_of_files_do_not_lead_anywhere(tmp_path):
@@ -150,11 +189,15 @@ def test_a_callback_is_kept_with_the_job(tmp_path):
     assert run(tmp_path, story, urls={"internal": ("127.0.0.1:9",)}) == "callback"
 
 
-def test_workflows_may_be_turned_off_except_for_admins(tmp_path):
+def test_workflows_are_for_admins_unless_the_operator_says_otherwise(tmp_path):
     async def story(server):
-        assert (await server.order())[0] == 403
+        status, body, _ = await server.order()
+        assert status == 403 and "limits.workflows" in body["detail"]
         assert (await server.order(bare=True))[0] == 202
-        assert (await server.ask("POST", "/vectorize", json={"files": {"image": PNG}}))[0] == 202
+        for system in ("vectorize", "caption"):
+            assert (await server.ask("POST", f"/{system}", json={"files": {"image": PNG}}))[0] == 202
+        told = (await server.ask("GET", "/openapi.json"))[1]["paths"]["/vectrahub/v1/workflows"]["post"]
+        assert "limits.workflows" in told["description"]
 
     run(tmp_path, story, limits={"workflows": False})
 
@@ -186,7 +229,7 @@ def test_concurrent_requests_of_one_key_are_one_job(tmp_path):
         headers = {"Idempotency-Key": "k"}
         answers = await asyncio.gather(*(server.order(headers=headers) for _ in range(20)))
         assert len({answer[1]["job_id"] for answer in answers}) == 1
-        assert len(server.runner.waiting) == 1 and len(list(server.service.files.job_ids())) <= 1
+        assert len(server.runner.waiting) == 1 and len(job_folders(server)) <= 1
 
     run(tmp_path, story)
 

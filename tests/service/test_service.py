@@ -54,13 +54,18 @@ class Bench:
         return self.begun.index(job_id) if job_id in self.begun else None
 
 
-def with_service(folder: Path, work: Callable[[Service, Bench], Awaitable[None]], settings: str = "") -> None:
+def with_service(
+    folder: Path,
+    work: Callable[[Service, Bench], Awaitable[None]],
+    settings: str = "",
+    runner: type[Bench] = Bench,
+) -> None:
     config = folder / "config.toml"
     config.write_text(settings, encoding="utf-8")
 
     async def scene() -> None:
-        folders = Folders(folder / "in", folder / "out", folder / "private" / "jobs.sqlite")
-        service = Service(load_settings(config), folders, Bench, SYSTEMS)
+        places = Folders(folder / "in", folder / "out", folder / "private" / "jobs.sqlite")
+        service = Service(load_settings(config), places, runner, SYSTEMS)
         await service.start()
         assert service.ledger.trouble is None
         try:
@@ -70,6 +75,12 @@ def with_service(folder: Path, work: Callable[[Service, Bench], Awaitable[None]]
             await service.stop()
 
     asyncio.run(scene())
+
+
+def folders(service: Service) -> list[str]:
+    """Jobs that have files."""
+    places = [root / "vectrahub" / "jobs" for root in (service.files.inputs, service.files.outputs)]
+    return sorted({path.name for place in places if place.is_dir() for path in place.iterdir()})
 
 
 async def order(service: Service, **values: Any) -> Order:
@@ -127,7 +138,7 @@ def test_what_cannot_run_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no such model"):
             await service.submit(await order(service), ME)
         assert await service.jobs(BOSS, state=None, limit=9, before=None) == []
-        assert list(service.files.job_ids()) == [] and bench.begun == [] and service.unfinished() == 0
+        assert folders(service) == [] and bench.begun == [] and service.unfinished() == 0
 
     with_service(tmp_path, scene)
 
@@ -155,7 +166,7 @@ def test_bounds_are_told_with_a_time_to_come_back(tmp_path: Path) -> None:
         with pytest.raises(Problem) as full:
             await service.submit(Order("logo", {}), BOSS)
         assert "2 jobs wait or run" in full.value.detail
-        assert len(list(service.files.job_ids())) == 0
+        assert len(folders(service)) == 0
         await service.cancel(first.id)
         await service.submit(Order("logo", {}), ME)
 
@@ -198,7 +209,7 @@ def test_deleting_takes_the_files_and_only_of_what_is_over(tmp_path: Path) -> No
         assert running.value.status == 409
         assert (await service.cancel(job.id)).state == "cancelled"
         await service.delete(job.id)
-        assert list(service.files.job_ids()) == []
+        assert folders(service) == []
         with pytest.raises(Problem):
             await service.job(job.id, BOSS)
 
@@ -223,7 +234,7 @@ def test_a_restart_takes_up_what_was_left_in_its_order(tmp_path: Path) -> None:
         assert bench.begun == left and service.unfinished() == 4
         assert not (service.files.output_folder(left[0]) / "half.svg").exists()
         job = await service.job(left[0], ME)
-        assert job.attempts == 1 and (service.files.inputs / job.inputs["image"]).is_file()
+        assert job.attempts == 2 and (service.files.inputs / job.inputs["image"]).is_file()
 
     with_service(tmp_path, before)
     with_service(tmp_path, after)
@@ -250,14 +261,100 @@ def test_a_job_that_takes_the_server_down_is_given_up(tmp_path: Path) -> None:
     with_service(tmp_path, last, settings)
 
 
-def test_files_that_no_job_has_are_swept(tmp_path: Path) -> None:
-    for stray in ("in/vectrahub/jobs/nobody/a.png", "out/vectrahub/jobs/nobody/a.svg", "in/vectrahub/incoming/x/b"):
-        (tmp_path / stray).parent.mkdir(parents=True)
-        (tmp_path / stray).write_bytes(b"x")
+def test_only_ones_own_litter_is_swept(tmp_path: Path) -> None:
+    """Another server may keep its jobs in the same folders."""
+    others = tmp_path / "out/vectrahub/jobs/of-another-server/a.svg"
+    reading = tmp_path / "in/vectrahub/incoming/of-another-server/part"
+    for path in (others, reading):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+
+    async def killed(service: Service, bench: Bench) -> None:
+        async def die(job: Job) -> Mapping[str, Any]:
+            raise KeyboardInterrupt
+
+        bench.plan = die  # type: ignore[method-assign]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(service.files, "remove", lambda _job_id: None)  # nobody is left to do it
+            patch.setattr(service.ledger, "swept", lambda _job_id: asyncio.sleep(0))
+            with pytest.raises(KeyboardInterrupt):
+                await service.submit(await order(service), ME)
+        assert len(folders(service)) == 2
+
+    async def next_one(service: Service, bench: Bench) -> None:
+        assert folders(service) == ["of-another-server"]
+        assert others.exists() and reading.exists()
+
+    with_service(tmp_path, killed)
+    with_service(tmp_path, next_one)
+
+
+def test_one_job_that_cannot_be_taken_up_keeps_no_other_waiting(tmp_path: Path) -> None:
+    ids: list[str] = []
+
+    async def before(service: Service, bench: Bench) -> None:
+        for _ in range(4):
+            ids.append((await service.submit(Order("logo", {}), ME)).id)
+
+    class Odd(Bench):
+        async def resume(self, job: Job) -> None:
+            if job.id == ids[0]:
+                raise TypeError("a graph that nobody foresaw")
+            await super().resume(job)
+
+    async def after(service: Service, bench: Bench) -> None:
+        await until(lambda: len(bench.begun) == 2 and service.unfinished() == 2)
+        assert bench.begun == [ids[1], ids[3]]
+        failed = await service.job(ids[0], ME)
+        assert failed.failure is not None and failed.failure.kind == "internal"
+
+    with_service(tmp_path, before)
+
+    async def cancel_one(service: Service, bench: Bench) -> None:
+        await service.cancel(ids[2])  # before its turn has come
+        await service.delete(ids[2])
+        await after(service, bench)
+
+    with_service(tmp_path, cancel_one, runner=Odd)
+
+
+def test_the_job_that_runs_at_once_after_a_restart_is_counted_before(tmp_path: Path) -> None:
+    """It may end the process before anybody hears that it began."""
+    ids: list[str] = []
+
+    async def first(service: Service, bench: Bench) -> None:
+        ids.extend([(await service.submit(Order("logo", {}), ME)).id for _ in range(2)])
+
+    async def again(service: Service, bench: Bench) -> None:
+        await until(lambda: len(bench.begun) == 2)
+
+    async def last(service: Service, bench: Bench) -> None:
+        await until(lambda: service.unfinished() == 1)
+        deadly, innocent = await service.job(ids[0], ME), await service.job(ids[1], ME)
+        assert deadly.failure is not None and deadly.failure.kind == "lost" and innocent.state == "queued"
+
+    settings = "[limits]\nattempts = 2\n"
+    for scene in (first, again, again, last):
+        with_service(tmp_path, scene, settings)
+
+
+def test_an_end_is_written_when_the_disk_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vectrahub.vectrahub_client.service.service._RETRY", 0.01)
 
     async def scene(service: Service, bench: Bench) -> None:
-        await until(lambda: not list(service.files.job_ids()))
-        assert not (tmp_path / "in/vectrahub/incoming").exists()
+        job = await service.submit(Order("logo", {}), ME)
+        end, tries = service.ledger.end, []
+
+        def full(*args: Any) -> Any:
+            tries.append(1)
+            if len(tries) < 3:
+                raise Problem(503, "unavailable", "Not now", "the disk is full")
+            return end(*args)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(service.ledger, "end", full)
+            await service.finish(job.id, Ending("completed"))
+        assert len(tries) == 3 and (await service.job(job.id, ME)).state == "completed"
 
     with_service(tmp_path, scene)
 

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -142,3 +143,17 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, text):
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Settings().limits.queue = 3
+
+
+@pytest.mark.parametrize("name", ["VECTRAHUB_AUT__GUARD_HOST", "VECTRAHUB_LIMIT__QUEUE"])
+def test_a_variable_that_sets_nothing_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "true")
+    with pytest.raises(UsageError, match=f"{name} sets nothing.*AUTH"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["[callbacks]\npauses_s = [-1]\n", 'public_url = "ftp://example.org"\n'])
+def test_values_that_could_not_work_are_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"callbacks\.pauses_s|public_url"):
+        load_settings(tmp_path / "config.toml")

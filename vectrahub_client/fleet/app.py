@@ -9,6 +9,7 @@ from aiohttp import web
 from .. import __version__
 from ..service.api.jobs import job_routes
 from ..service.api.tokens import token_routes
+from ..service.api.unknown import catch_all_route
 from ..service.door import Door
 from ..service.metrics import CONTENT_TYPE
 from ..service.openapi import bare_answer, json_answer, openapi_route, operation
@@ -29,6 +30,7 @@ def application(service: Service, fleet: Callable[[], Fleet], draining: Callable
     routes = [*job_routes(service), *token_routes(service)]
     routes += _probes(service, fleet, draining)
     routes.append(openapi_route(routes))
+    routes.append(catch_all_route(routes))
     app = web.Application(client_max_size=int(service.settings.limits.body_mb * 1024 * 1024) + 1)
     for route in routes:
         handler = door.behind(route)

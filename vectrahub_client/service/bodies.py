@@ -13,13 +13,14 @@ from typing import Any, BinaryIO, TypeVar
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .body_gate import ON_THE_WAY, Place
 from .problems import Problem, bad_request, too_large
-from .settings import Limits
 from .strict_json import parse
 
 T = TypeVar("T")
 
 READ_SECONDS = 300.0  # for the whole body, also of a client that sends a byte now and then
+STALL_SECONDS = 15.0  # without a byte
 MAX_PARTS = 64
 REQUEST_PART = "request"
 MAX_NAME = 200  # characters of the name of a part
@@ -50,73 +51,70 @@ class Body:
     files: dict[str, Stored] = field(default_factory=dict)
 
 
-async def read_body(request: web.Request, limits: Limits, folder: Path) -> Body:
+async def read_body(place: Place, folder: Path) -> Body:
     """JSON or multipart/form-data; files go into `folder`.
 
-    Raises Problem 400 (not understood), 408 (too slow), 413 (above limits.body_mb), 415 (neither of the two).
+    Raises Problem 400 (not understood), 408 (too slow), 413 (above the place's limit), 415 (neither of the two).
     """
-    if request.content_type == "multipart/form-data":
-        return await _in_time(_read_form(request, limits, folder))
-    return Body(await read_json(request, limits))
+    if place.request.content_type == "multipart/form-data":
+        return await _in_time(_read_form(place, folder))
+    return Body(await read_json(place))
 
 
-async def read_json(request: web.Request, limits: Limits) -> Any:
+async def read_json(place: Place) -> Any:
     """The JSON of a body. Raises as read_body does."""
-    if not _JSON_TYPE.fullmatch(request.content_type) or "Content-Type" not in request.headers:
-        shown = request.headers.get("Content-Type", "nothing")[:80]
-        detail = f"the Content-Type is {shown}; send application/json, or multipart/form-data where files belong to it"
+    shown = place.request.headers.get("Content-Type", "")
+    if not shown or not _JSON_TYPE.fullmatch(place.request.content_type):
+        given = f"the Content-Type is {shown[:80]}" if shown else "the request has no Content-Type"
+        detail = f"{given}; send application/json, or multipart/form-data where files belong to it"
         raise Problem(415, "media-type", "The body is of another kind", detail)
-    return await _parsed(await _in_time(_read_bytes(request, byte_limit(limits))), limits)
+    return await _parsed(await _in_time(_read_bytes(place)), place)
 
 
-def byte_limit(limits: Limits) -> int:
-    """limits.body_mb in bytes."""
-    return int(limits.body_mb * 1024 * 1024)
-
-
-async def _parsed(data: bytes, limits: Limits) -> Any:
+async def _parsed(data: bytes, place: Place) -> Any:
+    depth = place.limits.json_depth
     if len(data) <= _SMALL:
-        return parse(data, limits.json_depth)
-    return await asyncio.to_thread(parse, data, limits.json_depth)
+        return parse(data, depth)
+    return await asyncio.to_thread(parse, data, depth)
 
 
 async def _in_time(reading: Awaitable[T]) -> T:
     try:
         return await asyncio.wait_for(reading, READ_SECONDS)
     except asyncio.TimeoutError:
-        detail = f"the body was not there after {READ_SECONDS:g} s"
-        raise Problem(408, "too-slow", "The request took too long", detail, headers={"Connection": "close"}) from None
+        raise too_slow(f"the body was not there after {READ_SECONDS:g} s") from None
     except web.RequestPayloadError as error:
         raise bad_request(f"the body broke off or is damaged: {error}") from None
 
 
-def _check_length(request: web.Request, limit: int) -> None:
-    if (request.content_length or 0) > limit:
-        raise _above(limit)
+async def step(reading: Awaitable[T]) -> T:
+    """Wait for the next bytes. Raises Problem 408 when none come for STALL_SECONDS."""
+    try:
+        return await asyncio.wait_for(reading, STALL_SECONDS)
+    except asyncio.TimeoutError:
+        raise too_slow(f"no byte came for {STALL_SECONDS:g} s") from None
 
 
-def _above(limit: int) -> Problem:
-    return too_large(f"a body may have {limit} bytes; send large files by address instead, or ask for limits.body_mb")
+def too_slow(detail: str) -> Problem:
+    """408."""
+    return Problem(408, "too-slow", "The request took too long", detail, headers={"Connection": "close"})
 
 
-async def _read_bytes(request: web.Request, limit: int) -> bytes:
-    _check_length(request, limit)
+async def _read_bytes(place: Place) -> bytes:
     data = bytearray()
-    while chunk := await request.content.readany():
+    while chunk := await step(place.request.content.readany()):
         data += chunk
-        if len(data) > limit:
-            raise _above(limit)
+        if len(data) > place.limit:
+            raise place.above()
     return bytes(data)
 
 
-async def _read_form(request: web.Request, limits: Limits, folder: Path) -> Body:
-    limit = byte_limit(limits)
-    _check_length(request, limit)
+async def _read_form(place: Place, folder: Path) -> Body:
     document: Any = {}
     files: dict[str, Stored] = {}
     names: set[str] = set()
-    left = limit
-    reader = await _form(request.multipart())
+    left = place.limit
+    reader = await _form(place.request.multipart())
     while (part := await _form(reader.next())) is not None:
         if len(names) == MAX_PARTS:
             raise bad_request(f"the form has more than {MAX_PARTS} parts", limit=MAX_PARTS)
@@ -124,18 +122,20 @@ async def _read_form(request: web.Request, limits: Limits, folder: Path) -> Body
         if name in names:
             raise bad_request(f"the form has two parts {name[:80]!r}")
         names.add(name)
-        kept = await _store(part, folder / f"part-{len(names)}", left, limit)
+        kept = await _store(part, folder / f"part-{len(names)}", left, place)
         left -= kept.bytes
         if name == REQUEST_PART:
-            document = await _parsed(await asyncio.to_thread(kept.path.read_bytes), limits)
+            if kept.bytes > ON_THE_WAY:
+                raise too_large(f"the part {name} may have {ON_THE_WAY} bytes; send files as parts of their own")
+            document = await _parsed(await asyncio.to_thread(kept.path.read_bytes), place)
         else:
             files[name] = kept
     return Body(document, files)
 
 
-async def _form(step: Awaitable[T]) -> T:
+async def _form(reading: Awaitable[T]) -> T:
     try:
-        return await step
+        return await step(reading)
     except _BROKEN_FORM as error:
         raise bad_request(f"the form cannot be read: {str(error)[:200]}") from None
 
@@ -152,7 +152,7 @@ def _name_of(part: MultipartReader | BodyPartReader) -> str:
     return name
 
 
-async def _store(part: MultipartReader | BodyPartReader, target: Path, left: int, limit: int) -> Stored:
+async def _store(part: MultipartReader | BodyPartReader, target: Path, left: int, place: Place) -> Stored:
     if not isinstance(part, BodyPartReader):
         raise bad_request("the form has a form inside")
     with await asyncio.to_thread(target.open, "xb") as stream:
@@ -160,7 +160,7 @@ async def _store(part: MultipartReader | BodyPartReader, target: Path, left: int
         waiting = bytearray()
         while chunk := await _form(part.read_chunk(_CHUNK)):
             if sink.bytes + len(waiting) + len(chunk) > left:
-                raise _above(limit)
+                raise place.above()
             waiting += chunk
             if len(waiting) >= _CHUNK:
                 await asyncio.to_thread(sink.write, bytes(waiting))

@@ -31,6 +31,9 @@ NOBODY = Caller("", "nobody", frozenset())
 REQUEST_ID_HEADER = "X-Request-ID"
 TOKEN_HEADERS = ("X-API-Key", "X-Internal-Auth")
 
+_SMALL = 64 * 1024  # bytes of a body that are read to their end, so that the connection can be used again
+_NOT_ENCODED = ("", "identity")
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CLIENT_GONE = 499  # as proxies count it; nobody is there to read it
 
@@ -64,7 +67,7 @@ class Door:
             try:
                 response = await self._answer(request, route)
                 status = response.status
-                return response
+                return read_no_more(request, response)
             except web.HTTPException as moved:  # only redirections come this far
                 status = moved.status
                 raise
@@ -80,11 +83,13 @@ class Door:
         if request.match_info.handler in self._ours:
             return await handler(request)
         try:
+            check_encoding(request)
             caller = await self.caller(request)
             if not caller.may("admin"):
                 raise forbidden("admin")
         except Problem as problem:
-            return seal(request, problem_response(problem, request_id_of(request)))
+            refused = seal(request, problem_response(problem, request_id_of(request)))
+            return read_no_more(request, refused)
         return await handler(request)
 
     async def caller(self, request: web.Request) -> Caller:
@@ -99,10 +104,11 @@ class Door:
             return found
         if self._settings.auth.trust_loopback and is_local(request):
             return LOCAL
-        raise unauthorized("send a token: Authorization: Bearer vh_...")
+        raise unauthorized(f"send a token, as Authorization: Bearer TOKEN, or in {' or '.join(TOKEN_HEADERS)}")
 
     async def _answer(self, request: web.Request, route: Route) -> web.StreamResponse:
         try:
+            check_encoding(request)
             caller = await self._admitted(request, route)
             response = await route.handler(request, caller)
         except Problem as problem:
@@ -139,6 +145,38 @@ class Door:
 
     def _refusal(self, request: web.Request, route: Route, problem: Problem) -> web.StreamResponse:
         return route.refuse(problem, request_id_of(request))
+
+
+@web.middleware
+async def no_reading_on(request: web.Request, handler: WebHandler) -> web.StreamResponse:
+    """Outermost of a server with middlewares of its own: what they refuse is not read, or inflated, either."""
+    try:
+        return read_no_more(request, await handler(request))
+    except web.HTTPException as error:
+        read_no_more(request, error)
+        raise
+
+
+def check_encoding(request: web.Request) -> None:
+    """Raises Problem 415 for a compressed body: a small one may be a gigabyte, and costs time before it is read."""
+    for value in request.headers.getall("Content-Encoding", []):
+        if value.strip().lower() not in _NOT_ENCODED:
+            detail = f"the body comes as Content-Encoding: {value[:40]}; send it as it is"
+            raise Problem(415, "content-encoding", "The body is compressed", detail)
+
+
+def read_no_more(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """The same response; what is left of a large or compressed body is thrown away as it comes.
+
+    Of itself aiohttp would go on for seconds to parse and inflate it, to use the connection again.
+    """
+    if not request.content.is_eof():
+        length = request.content_length
+        if length is None or length > _SMALL or "Content-Encoding" in request.headers:
+            request.protocol.close()
+            if not response.prepared:
+                response.force_close()
+    return response
 
 
 def request_id_of(request: web.Request) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from .records import Output
 
 BELOW = "vectrahub/jobs"  # of the folder of inputs, and of that of outputs
 _INCOMING = "vectrahub/incoming"
+_STALE = 86_400.0  # seconds; no request takes so long
 
 
 class JobFiles:
@@ -67,13 +69,16 @@ class JobFiles:
         self.clear_outputs(job_id)
 
     def sweep(self) -> None:
-        """Remove what requests left that a dead process was reading."""
-        shutil.rmtree(self.inputs / _INCOMING, ignore_errors=True)
+        """Remove what requests left that a dead process was reading; not what another one may be reading."""
+        place = self.inputs / _INCOMING
+        for folder in list(place.iterdir()) if place.is_dir() else ():
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
 
-    def job_ids(self) -> Iterable[str]:
-        """Ids that have a folder."""
-        folders = (self.inputs / BELOW, self.outputs / BELOW)
-        return {entry.name for folder in folders if folder.is_dir() for entry in os.scandir(folder) if entry.is_dir()}
+    def flush(self, outputs: Iterable[Output]) -> None:
+        """Let the system write results to the disk."""
+        for output in outputs:
+            _flush(self.output(output))
 
     def _fresh(self) -> Path:
         place = self.inputs / _INCOMING

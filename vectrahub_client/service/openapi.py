@@ -50,7 +50,7 @@ _REFUSALS = {
     411: "The length of the body must be said.",
     412: "A condition in the headers does not hold.",
     413: "The body, a file or a picture is too large.",
-    415: "The body is of another kind.",
+    415: "The body is of another kind, or compressed.",
     416: "The range is outside of the file.",
     422: "A value is outside its limits.",
     429: "Too much to do; Retry-After says when to come back.",
@@ -89,7 +89,7 @@ def operation(
         content = {kind: {"schema": schema} for kind, schema in body.items()}
         made["requestBody"] = {"required": True, "content": content}
     made["responses"] = {str(status): answer for status, answer in answers.items()}
-    for status in sorted({*refusals, 500}):
+    for status in sorted({*refusals, 415, 500}):
         made["responses"].setdefault(str(status), refusal(status))
     return made
 

@@ -9,26 +9,35 @@ import re
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .bodies import MAX_NAME, Body, Stored, byte_limit
+from .bodies import MAX_NAME, Body, Stored
+from .body_gate import byte_limit
 from .inline_files import decode, is_address
 from .pictures import examine
-from .problems import Problem, bad_request, bad_value
+from .problems import Problem, bad_request, bad_value, too_large
 from .records import DeliveryOrder, Order
 from .settings import Limits
 from .systems.system import System
 
 CALLBACK = "callback"  # kind of delivery
 MAX_METADATA = 16 * 1024  # bytes of JSON
+MAX_PARAMS = 1 << 20  # bytes of JSON: they stay in memory and in the ledger
+MAX_GRAPH = 4 << 20  # the same where they hold a graph
 KEY_HEADER = "Idempotency-Key"
 
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
 _SHOWN_ERRORS = 20
 _SHOWN_VALUE = 80
+
+# pydantic calls some things as Python does.
+_IN_JSON = {
+    name: f"Input should be {what}"
+    for name, what in (("tuple_type", "a list"), ("dict_type", "an object"), ("model_type", "an object"))
+}
 
 
 class OrderBody(BaseModel):
@@ -62,11 +71,9 @@ class Draft:
 async def read_draft(body: Body, key: str | None, system: System, limits: Limits, folder: Path) -> Draft:
     """Check everything that can be checked without asking anybody. Inline files are decoded into `folder`.
 
-    Raises Problem 422, which lists every place, value and limit that is wrong; 413 for a file that is too large.
+    Raises Problem 422, which lists every place, value and limit that is wrong; 413 for a file, or params, too large.
     """
-    wanted = _validated(OrderBody, body.document, "")
-    params = _validated(system.params, wanted.params, "params")
-    _check(wanted, limits)
+    wanted, params = await asyncio.to_thread(_values, body.document, system, limits)
     _check_files(wanted.files, body.files, system)
     addresses = {name: text.strip() for name, text in wanted.files.items() if is_address(text)}
     files = dict(body.files)
@@ -76,14 +83,15 @@ async def read_draft(body: Body, key: str | None, system: System, limits: Limits
             files[name] = await asyncio.to_thread(decode, text, target, name, byte_limit(limits))
     order = Order(
         system=system.name,
-        params=params.model_dump(mode="json"),
+        params=params,
         files={name: file.path for name, file in files.items()},
         timeout_s=wanted.timeout_s,
         deliveries=(DeliveryOrder(CALLBACK, {"url": wanted.callback_url}),) if wanted.callback_url else (),
         idempotency_key=key,
         metadata=wanted.metadata,
     )
-    return Draft(replace(order, fingerprint=_fingerprint(order, wanted.callback_url, files, addresses)), addresses)
+    fingerprint = await asyncio.to_thread(_fingerprint, order, wanted.callback_url, files, addresses)
+    return Draft(replace(order, fingerprint=fingerprint), addresses)
 
 
 async def fetch_files(draft: Draft, fetch: Fetch, limits: Limits, folder: Path) -> Order:
@@ -107,7 +115,7 @@ async def examine_files(order: Order, system: System, limits: Limits) -> Order:
     """
     files = {}
     for name, path in order.files.items():
-        picture = await asyncio.to_thread(examine, path, name, limits.pixels_mp, svg=system.any_files)
+        picture = await asyncio.to_thread(examine, path, name, limits.pixels_mp, svg=system.own_graph)
         files[name] = await asyncio.to_thread(path.rename, path.with_suffix(picture.kind.suffix))
     return replace(order, files=files)
 
@@ -136,16 +144,33 @@ def _fingerprint(order: Order, callback: str | None, files: Mapping[str, Stored]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def params_limit(system: System) -> int:
+    """The most bytes that the JSON of its params may have."""
+    return MAX_GRAPH if system.own_graph else MAX_PARAMS
+
+
+def _values(document: object, system: System, limits: Limits) -> tuple[OrderBody, dict[str, Any]]:
+    """The body, and its params with their defaults. Blocks: a tenth of a second for the largest."""
+    wanted = _validated(OrderBody, document, "")
+    _check_params(wanted, system)
+    params = _validated(system.params, wanted.params, "params")
+    _check(wanted, limits)
+    return wanted, params.model_dump(mode="json")
+
+
 def _validated(model: type[BaseModel], value: object, place: str) -> Any:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise refused_values(error, place) from None
+        raise refused_values(error, place, model) from None
 
 
-def refused_values(error: ValidationError, place: str = "") -> Problem:
-    """422 with every place that is wrong: detail for people, `errors` for programs."""
-    errors = [_explained(one, place) for one in error.errors(include_url=False)[:_SHOWN_ERRORS]]
+def refused_values(error: ValidationError, place: str = "", model: type[BaseModel] | None = None) -> Problem:
+    """422 with every place that is wrong: detail for people, `errors` for programs.
+
+    With the `model` that refused them, members that are not known are told those that are.
+    """
+    errors = [_explained(one, place, model) for one in error.errors(include_url=False)[:_SHOWN_ERRORS]]
     texts = []
     for one in errors:
         shown = f" (it is {one['value']})" if "value" in one else ""
@@ -154,15 +179,39 @@ def refused_values(error: ValidationError, place: str = "") -> Problem:
     return bad_value("; ".join(texts) + (f"; and {more} more" if more > 0 else ""), errors=errors)
 
 
-def _explained(error: Mapping[str, Any], place: str) -> dict[str, Any]:
+def _explained(error: Mapping[str, Any], place: str, model: type[BaseModel] | None) -> dict[str, Any]:
     where = ".".join(str(part)[:_SHOWN_VALUE] for part in ((place,) if place else ()) + error["loc"])
-    explained = {"place": where, "problem": error["msg"]}
+    explained = {"place": where, "problem": _IN_JSON.get(error["type"], error["msg"])}
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(_members(model, error["loc"][:-1]))
+        explained["problem"] = f"there is no such member; there are {known}" if known else "there is no such member"
     if error["type"] != "missing" and isinstance(error["input"], str | int | float | None):
         explained["value"] = repr(error["input"])[:_SHOWN_VALUE]
     limits = {name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)}
     if limits:
         explained["limit"] = limits
     return explained
+
+
+def _members(model: type[BaseModel] | None, place: Iterable[int | str]) -> list[str]:
+    """Names that an object at this place of the model may have; none where that cannot be told."""
+    for part in place:
+        if isinstance(part, str) and model is not None:
+            fields = {field.alias or name: field for name, field in model.model_fields.items()}
+            model = _model_in(fields[part].annotation) if part in fields else None
+    return [] if model is None else [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if inner := get_args(annotation):
+        return next((model for one in inner if (model := _model_in(one)) is not None), None)
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _check_params(wanted: OrderBody, system: System) -> None:
+    size, most = len(json.dumps(wanted.params)), params_limit(system)
+    if size > most:
+        raise too_large(f"params has {size} bytes of JSON, above the limit of {most} of {system.name}")
 
 
 def _check(wanted: OrderBody, limits: Limits) -> None:

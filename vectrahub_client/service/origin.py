@@ -10,7 +10,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 # Whoever passes requests on says so, in one of these.
 _FORWARDING = frozenset({"forwarded", "x-real-ip", "via", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
@@ -20,7 +20,14 @@ _HOST = re.compile(r"(?P<name>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-
 
 def is_local(request: web.Request) -> bool:
     """True where peer, Host header, forwarding headers and browser headers all say so; any doubt is False."""
-    return _from_loopback(request) and not _was_forwarded(request) and _by_local_name(request) and _same_site(request)
+    return (
+        _from_loopback(request)
+        and not _was_forwarded(request)
+        and _by_local_name(request)
+        and _same_site(request)
+        # Proxies that are told nothing else speak HTTP/1.0, name this machine as Host and keep quiet about the client.
+        and request.version >= HttpVersion11
+    )
 
 
 def is_loopback_name(host: str) -> bool:

@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from .body_gate import BodyGate
 from .delivery import Deliveries
 from .files import JobFiles
 from .ledger import Acceptance, Delivery, Full, KeyTaken, Ledger
@@ -21,12 +21,12 @@ from .metrics import Metrics
 from .net.fetch import Fetcher
 from .problems import Problem, busy, not_found
 from .records import Caller, Ending, Failure, Job, Order
-from .route import PREFIX
 from .runner import Runner
 from .settings import Settings
 from .systems.registry import System
+from .views import Standing, brief_view, whole_view
 
-_LOG = logging.getLogger("vectrahub")
+log = logging.getLogger("vectrahub")
 _BUSY_RETRY = 5  # seconds; what a client is told to wait when the queue is full
 _CLEANING = 3600.0  # seconds between two looks for jobs whose time is over
 _BATCH = 200
@@ -56,13 +56,14 @@ class Service:
         self.systems = systems
         self.ledger = Ledger(folders.ledger)
         self.files = JobFiles(folders.inputs, folders.outputs)
+        self.gate = BodyGate(settings.limits)
         self.live = Live()
         self.metrics = Metrics()
         self.fetcher = Fetcher(settings.urls)
         self.deliveries = Deliveries(self)
         self.runner = make_runner(self)
         self._states: dict[str, str] = {}  # of unfinished jobs
-        self._drafts: set[str] = set()  # ids whose files are here and whose acceptance is not yet decided
+        self._counted: set[str] = set()  # jobs whose attempt was written before it began
         self._tasks: set[asyncio.Task[None]] = set()
         self.metrics.watch("vectrahub_queue_depth", "Unfinished jobs.", self._depth, "state")
         self.metrics.watch("job_queue_size", "Jobs that wait.", lambda: self._depth()["queued"])
@@ -71,11 +72,15 @@ class Service:
         """Open the ledger and take up every job that was not finished when the process before ended."""
         await self.ledger.open()
         if self.ledger.trouble is not None:
-            _LOG.warning("no jobs are taken: %s", self.ledger.trouble)
+            log.warning("no jobs are taken: %s", self.ledger.trouble)
             return
-        await asyncio.to_thread(self.files.sweep)
+        try:
+            left = await self.ledger.unfinished()
+            await self._sweep()
+        except Problem as problem:
+            log.error("no jobs are taken: %s", problem.detail)
+            return
         await self.runner.open()
-        left = await self.ledger.unfinished()
         self._states.update((job.id, "queued") for job in left)
         self._in_background(self._resume(left))
         await self.deliveries.start()
@@ -157,7 +162,7 @@ class Service:
         job = await self.job(job_id, None)
         if not job.is_over or not await self.ledger.remove(job_id):
             raise Problem(409, "not-over", "The job is not over", f"it is {job.state}; cancel it first")
-        await asyncio.to_thread(self.files.remove, job_id)
+        await self._remove_files(job_id)
 
     def output(self, job: Job, name: str) -> Path:
         """The file of a result. Raises Problem 404."""
@@ -165,6 +170,10 @@ class Service:
             if output.name == name:
                 return self.files.output(output)
         raise not_found(f"the job {job.id} has no result {name!r}")
+
+    def waits(self, job_id: str) -> bool:
+        """Whether the job waits or runs, as far as this process has been told."""
+        return job_id in self._states
 
     def unfinished(self) -> int:
         """Jobs that wait or run."""
@@ -181,7 +190,8 @@ class Service:
         now = time.time()
         self._states[job_id] = "running"
         self.live.state(job_id, "running")
-        self._in_background(self._begun(job_id, self.ledger.begin(job_id, now), now))
+        if job_id not in self._counted:
+            self._in_background(self._begun(job_id, self.ledger.begin(job_id, now), now))
 
     def progress(self, job_id: str, share: float, stage: str | None) -> None:
         """The job got so far, 0..1; `stage`: the node at work and what it says of itself."""
@@ -193,6 +203,7 @@ class Service:
             self.live.say(job_id, ending.failure.message)
         job = await self._write_end(job_id, ending)
         self._states.pop(job_id, None)
+        self._counted.discard(job_id)
         if job is not None:
             self.metrics.ended(job, ending)
             self.deliveries.wake()
@@ -203,35 +214,23 @@ class Service:
 
     def brief_view(self, job: Job) -> dict[str, Any]:
         """The job as a list shows it."""
-        waits = not job.is_over
-        return {
-            "job_id": job.id,
-            "system": job.system,
-            "state": self._states.get(job.id, job.state) if waits else job.state,
-            "progress": 1.0 if job.state == "completed" else round(self.live.share(job.id), 4),
-            "stage": self.live.stage(job.id),
-            "queue_place": self.runner.place(job.id) if waits else None,
-            **{f"{name}_at": _time(getattr(job, f"{name}_at")) for name in ("created", "started", "finished")},
-            "attempts": job.attempts,
-            "outputs": [_shown(job.id, output.as_dict()) for output in job.outputs],
-            "error": job.failure.as_dict() if job.failure else None,
-            "metadata": dict(job.metadata),
-        }
+        return brief_view(job, self._standing(job))
 
     def view(self, job: Job, deliveries: Sequence[Delivery] = ()) -> dict[str, Any]:
         """The job as the API shows it."""
-        return {
-            **self.brief_view(job),
-            "report": dict(job.report),
-            "logs": list(job.log) if job.is_over else self.live.log(job.id),
-            "deliveries": [_delivery(one) for one in deliveries],
-        }
+        return whole_view(job, self._standing(job), deliveries)
 
     async def full_view(self, job: Job) -> dict[str, Any]:
         """The same with its deliveries."""
         return self.view(job, await self.ledger.deliveries(job.id))
 
     # Inside.
+
+    def _standing(self, job: Job) -> Standing:
+        place = None if job.is_over else self.runner.place(job.id)
+        live = self.live
+        state = self._states.get(job.id, job.state)
+        return Standing(state, live.share(job.id), live.stage(job.id), place, live.log(job.id))
 
     def _wanted(self, order: Order, caller: Caller) -> Acceptance:
         limits = self.settings.limits
@@ -240,24 +239,30 @@ class Service:
 
     async def _accept(self, order: Order, caller: Caller, wanted: Acceptance) -> Job:
         job_id = str(uuid.uuid4())
-        self._drafts.add(job_id)
+        if order.files:
+            await self.ledger.litter(job_id)
         try:
             inputs = await asyncio.to_thread(self.files.take, job_id, order.files)
             draft = self._draft(job_id, order, caller, inputs)
             draft = replace(draft, plan=await self.runner.plan(draft))
-            job = await self.ledger.accept(draft, wanted, order.deliveries)
-            if job.id == job_id:
-                self._states[job_id] = "queued"
         except BaseException:
-            await asyncio.to_thread(self.files.remove, job_id)
+            await self._remove_files(job_id)
             raise
-        finally:
-            self._drafts.discard(job_id)
-        if job.id != job_id:  # another request with this key was quicker
-            await asyncio.to_thread(self.files.remove, job_id)
+        # Whoever asked may be gone by now; the files are the job's from the moment that the ledger has it.
+        return await asyncio.shield(asyncio.ensure_future(self._take_on(draft, order, wanted)))
+
+    async def _take_on(self, draft: Job, order: Order, wanted: Acceptance) -> Job:
+        try:
+            job = await self.ledger.accept(draft, wanted, order.deliveries)
+        except BaseException:
+            await self._remove_files(draft.id)
+            raise
+        if job.id != draft.id:  # another request with this key was quicker
+            await self._remove_files(draft.id)
             return job
+        self._states[job.id] = "queued"
         self.metrics.accepted(job.system)
-        self.live.state(job_id, "queued")
+        self.live.state(job.id, "queued")
         await self.runner.start(job)
         return job
 
@@ -279,26 +284,38 @@ class Service:
 
     async def _write_end(self, job_id: str, ending: Ending) -> Job | None:
         """Until the disk takes it: the results are there, and running the job again would cost more than waiting."""
-        log = [*self.live.log(job_id), _last_line(ending)]
+        lines = [*self.live.log(job_id), _last_line(ending)]
         while True:
             try:
-                return await self.ledger.end(job_id, ending, time.time(), log)
+                return await self.ledger.end(job_id, ending, time.time(), lines)
             except Problem as problem:
                 if self.ledger.trouble is not None:
                     raise
-                _LOG.error("the end of the job %s cannot be written, again in %g s: %s", job_id, _RETRY, problem.detail)
+                log.error("the end of the job %s cannot be written, again in %g s: %s", job_id, _RETRY, problem.detail)
                 await asyncio.sleep(_RETRY)
 
     async def _resume(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            if (await self.job(job.id, None)).is_over:  # cancelled meanwhile
-                continue
-            if job.attempts >= self.settings.limits.attempts:
-                text = f"the server ended {job.attempts} times while the job ran; it is not tried again"
-                await self.finish(job.id, Ending("failed", failure=Failure("lost", text)))
-                continue
-            await asyncio.to_thread(self.files.clear_outputs, job.id)
-            self.live.say(job.id, "taken up again after a restart of the server")
+            try:
+                await self._resume_one(job, first=job is jobs[0])
+            except Exception:  # whatever it is with this one, the others must not wait for the next restart
+                log.exception("the job %s cannot be taken up again", job.id)
+                text = "it could not be taken up again after a restart; the server's log says why"
+                await self.finish(job.id, Ending("failed", failure=Failure("internal", text)))
+
+    async def _resume_one(self, job: Job, first: bool) -> None:
+        if not self.waits(job.id):  # cancelled meanwhile
+            return
+        if job.attempts >= self.settings.limits.attempts:
+            text = f"the server ended {job.attempts} times while the job ran; it is not tried again"
+            await self.finish(job.id, Ending("failed", failure=Failure("lost", text)))
+            return
+        await asyncio.to_thread(self.files.clear_outputs, job.id)
+        self.live.say(job.id, "taken up again after a restart of the server")
+        if first:  # it runs at once, and may end the process before anybody hears that it began
+            self._counted.add(job.id)
+            await self.ledger.begin(job.id, time.time())
+        if self.waits(job.id):
             await self.runner.resume(job)
 
     async def _begun(self, job_id: str, written: asyncio.Future[bool], at: float) -> None:
@@ -308,16 +325,24 @@ class Service:
 
     async def _keep_clean(self) -> None:
         while True:
-            ids = list(await asyncio.to_thread(self.files.job_ids))
-            known = await self.ledger.known(ids)
-            for orphan in {*ids} - known - {*self._states} - self._drafts:
-                await asyncio.to_thread(self.files.remove, orphan)
-            before = time.time() - self.settings.limits.keep_days * 86400
-            while old := await self.ledger.finished_before(before, _BATCH):
-                for job_id in old:
-                    await self.ledger.remove(job_id)
-                    await asyncio.to_thread(self.files.remove, job_id)
+            try:
+                before = time.time() - self.settings.limits.keep_days * 86400
+                while old := await self.ledger.finished_before(before, _BATCH):
+                    for job_id in old:
+                        if await self.ledger.remove(job_id):
+                            await self._remove_files(job_id)
+            except Problem as problem:
+                log.warning("old jobs stay for now: %s", problem.detail)
             await asyncio.sleep(_CLEANING)
+
+    async def _sweep(self) -> None:
+        await asyncio.to_thread(self.files.sweep)
+        for job_id in await self.ledger.all_litter():
+            await self._remove_files(job_id)
+
+    async def _remove_files(self, job_id: str) -> None:
+        await asyncio.to_thread(self.files.remove, job_id)
+        await self.ledger.swept(job_id)
 
     def _depth(self) -> dict[str, float | None]:
         states = list(self._states.values())
@@ -331,22 +356,8 @@ class Service:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.error("work on a job failed: %s", error, exc_info=error)
+            log.error("work on a job failed: %s", error, exc_info=error)
 
 
 def _last_line(ending: Ending) -> str:
     return f"{rfc3339(time.time())} {ending.state} after {ending.seconds:.1f} s"
-
-
-def _time(at: float | None) -> str | None:
-    return None if at is None else rfc3339(at)
-
-
-def _shown(job_id: str, output: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: value for key, value in output.items() if key != "path"}
-    return {**shown, "url": f"{PREFIX}/jobs/{job_id}/outputs/{quote(output['name'])}"}
-
-
-def _delivery(one: Delivery) -> dict[str, Any]:
-    shown = {name: getattr(one, name) for name in ("id", "kind", "state", "attempts", "error", "reply")}
-    return {**shown, "next_at": _time(one.next_at if one.state == "pending" else None)}

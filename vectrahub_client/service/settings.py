@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -50,7 +50,8 @@ class Limits(_Section):
     wait_s: float = Field(default=60, ge=0)  # the most that ?wait= may ask for
     attempts: int = Field(default=3, ge=1)  # runs of a job that die with the server, before it counts as failed
     keep_days: float = Field(default=7, gt=0)  # of a finished job and its files
-    workflows: bool = True  # whether a token may post graphs of its own
+    # Whether tokens with `jobs` may post graphs of their own: these can use every node and read every job's files.
+    workflows: bool = False
 
 
 class Urls(_Section):
@@ -69,7 +70,7 @@ class Callbacks(_Section):
     """Handing over results: pauses after the first failures, then growing ones, until `give_up_hours`."""
 
     timeout_s: float = Field(default=10, gt=0)
-    pauses_s: tuple[float, ...] = (1, 2, 4)
+    pauses_s: tuple[Annotated[float, Field(ge=0)], ...] = (1, 2, 4)
     longest_pause_s: float = Field(default=3600, gt=0)
     give_up_hours: float = Field(default=72, gt=0)
 
@@ -166,7 +167,8 @@ class Settings(BaseSettings):
 
     enabled: bool = True
     node_id: str = Field(default="vectrahub-1", min_length=1, max_length=100)
-    public_url: str = ""  # what links begin with, where a proxy stands before the server
+    # What links begin with, where a proxy stands before the server.
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$")
     auth: Auth = Auth()
     limits: Limits = Limits()
     urls: Urls = Urls()
@@ -203,6 +205,7 @@ def load_settings(
     Raises UsageError, which names each key, its value (unless it is a secret), and what it should be.
     """
     data = _read(config)
+    _check_names(environ)
     if "secrets" in data:
         raise UsageError(f"{config}: secrets do not belong there; give them by environment or in {secrets}")
     if kept := _read(secrets):
@@ -217,6 +220,15 @@ def load_settings(
     except ValidationError as error:
         lines = [_explain(one) for one in error.errors(include_url=False)]
         raise UsageError(f"the settings ({config or 'environment'}) cannot be used: " + "; ".join(lines)) from None
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    """A section that is misspelt would be ignored, and with it a guard that somebody relies on."""
+    for name in environ:
+        section, nested, _ = name.removeprefix(ENV_PREFIX).partition("__")
+        if name.startswith(ENV_PREFIX) and nested and section.lower() not in Settings.model_fields:
+            known = ", ".join(field.upper() for field in Settings.model_fields)
+            raise UsageError(f"the variable {name} sets nothing: after {ENV_PREFIX} comes one of {known}")
 
 
 def _read(path: Path | None) -> dict[str, Any]:

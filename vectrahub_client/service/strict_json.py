@@ -17,8 +17,8 @@ _MARK = re.compile(rb'["\[\]{},]')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse(data: bytes, depth: int) -> Any:
-    """The value. Blocks, for long texts: belongs into a thread.
+def parse(data: bytes, depth: int, what: str = "the body") -> Any:
+    """The value. Blocks, for long texts: belongs into a thread. `what`: what a refusal calls it.
 
     Raises Problem 400: not UTF-8, not JSON, a name twice, NaN or Infinity or a number that is too large, half a
     surrogate pair, nested deeper than `depth`, more than MAX_VALUES values.
@@ -33,7 +33,7 @@ def parse(data: bytes, depth: int) -> Any:
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise bad_request(f"the JSON is not proper Unicode: {error.reason}") from None
     except ValueError as error:
-        raise bad_request(f"the body is not JSON: {str(error)[:200]}") from None
+        raise bad_request(f"{what} is not JSON: {str(error)[:200]}") from None
     return value
 
 

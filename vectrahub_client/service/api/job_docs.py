@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..openapi import bare_answer, json_answer, operation, parameter
-from ..orders import KEY_HEADER, OrderBody
+from ..orders import KEY_HEADER, OrderBody, params_limit
 from ..records import STATES
 from ..settings import Limits
 from ..systems.system import System
@@ -95,6 +95,17 @@ def order(system: System, limits: Limits) -> dict[str, Any]:
             ),
         ),
         body={"application/json": wanted, "multipart/form-data": _form(system, wanted)},
+        description=_particulars(system),
+    )
+
+
+def _particulars(system: System) -> str:
+    bound = f"`params` may have {params_limit(system)} bytes of JSON."
+    if not system.own_graph:
+        return bound
+    return (
+        f"{bound} A graph can use every node and read every job's files: this needs a token with the scope admin, "
+        "unless the operator sets limits.workflows = true."
     )
 
 

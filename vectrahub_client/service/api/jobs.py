@@ -24,11 +24,9 @@ from . import job_docs
 from .events import event_routes
 from .queries import check_query, choice, job_of, seconds, whole
 
-# A large body is in memory, or on its way to the disk; decoding and planning take a processor. More at a time
-# would not be quicker, and probes would wait.
-_READ_AT_A_TIME = 8
+# Decoding and planning take a processor: more at a time would not be quicker, and probes would wait.
+_FETCHED_AT_A_TIME = 8
 _ADMITTED_AT_A_TIME = 2
-_SMALL_BODY = 1 << 20  # bytes, by Content-Length: read without waiting
 
 _RETRY_AFTER = 5  # seconds
 _LARGEST = 2**53 - 1
@@ -60,15 +58,19 @@ def job_routes(service: Service) -> list[Route]:
 class _Orders:
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._reading = asyncio.Semaphore(_READ_AT_A_TIME)
+        self._fetching = asyncio.Semaphore(_FETCHED_AT_A_TIME)
         self._admitting = asyncio.Semaphore(_ADMITTED_AT_A_TIME)
 
     async def post(self, system: System, request: web.Request, caller: Caller) -> web.Response:
         check_query(request, ("wait",))
         limits = self._service.settings.limits
         wait = seconds(request, "wait", limits.wait_s)
-        if system.any_files and not limits.workflows and not caller.may("admin"):
-            raise Problem(403, "workflows-off", "Workflows are not taken", "the operator turned limits.workflows off")
+        if system.own_graph and not limits.workflows and not caller.may("admin"):
+            detail = (
+                "a graph of one's own can use every node and read every job's files, so this needs a token with the "
+                "scope admin, or limits.workflows = true in the server's settings"
+            )
+            raise Problem(403, "workflows-off", "The token may not do this", detail)
         job = await self._accepted(system, request, caller)
         if wait and not job.is_over:
             job = await self._service.wait(job.id, wait)
@@ -96,30 +98,25 @@ class _Orders:
         key = idempotency_key(request)
         if key is None and self._service.unfinished() >= limits.queue:  # before megabytes are read for nothing
             raise busy(f"{limits.queue} jobs wait or run, which is the limit; try again later", _RETRY_AFTER)
-        draft = await self._draft(system, request, key, folder)
+        draft = await self._draft(system, request, caller, key, folder)
         if earlier := await self._earlier(draft, caller):
             return earlier
         order = draft.order
         if draft.addresses:
-            async with self._reading:
+            async with self._fetching:
                 order = await fetch_files(draft, self._service.fetcher.fetch, limits, folder)
         for delivery in order.deliveries:
             await self._service.fetcher.rules.check(delivery.target["url"])
         async with self._admitting:
             return await examine_files(order, system, limits)
 
-    async def _draft(self, system: System, request: web.Request, key: str | None, folder: Path) -> Draft:
-        length = request.content_length
-        if length is not None and length <= _SMALL_BODY:
-            return await self._read(system, request, key, folder)
-        async with self._reading:
-            return await self._read(system, request, key, folder)
-
-    async def _read(self, system: System, request: web.Request, key: str | None, folder: Path) -> Draft:
-        limits = self._service.settings.limits
-        body = await read_body(request, limits, folder)
-        async with self._admitting:
-            return await read_draft(body, key, system, limits, folder)
+    async def _draft(
+        self, system: System, request: web.Request, caller: Caller, key: str | None, folder: Path
+    ) -> Draft:
+        async with self._service.gate.place(request, caller) as place:  # until the files are out of the memory
+            body = await read_body(place, folder)
+            async with self._admitting:
+                return await read_draft(body, key, system, place.limits, folder)
 
     async def _earlier(self, draft: Draft, caller: Caller) -> Job | None:
         # Asked before anything is fetched: the address of an earlier request may be gone by now.

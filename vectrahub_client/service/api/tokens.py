@@ -22,6 +22,7 @@ from .queries import check_query
 from .shapes import NewToken, TokenList
 
 _TAG = "tokens"
+_LONGEST_WISH = 64 * 1024  # bytes
 _ID = re.compile(r"[0-9a-f]{8}")
 
 
@@ -40,7 +41,7 @@ _MAKE = operation(
     "A new token",
     _TAG,
     {201: json_answer("It is shown this once.", NewToken)},
-    refusals=(400, 408, 413, 415, 422),
+    refusals=(400, 408, 413, 415, 422, 429),
     body={"application/json": TokenWish},
 )
 _REVOKE = operation(
@@ -59,13 +60,14 @@ def token_routes(service: Service) -> list[Route]:
         check_query(request)
         return web.json_response({"tokens": [_shown(token) for token in await service.ledger.tokens()]})
 
-    async def made(request: web.Request, _caller: Caller) -> web.Response:
+    async def made(request: web.Request, caller: Caller) -> web.Response:
         check_query(request)
-        document = await read_json(request, service.settings.limits)
+        async with service.gate.place(request, caller, _LONGEST_WISH) as place:
+            document = await read_json(place)
         try:
             wish = TokenWish.model_validate(document)
         except ValidationError as error:
-            raise refused_values(error) from None
+            raise refused_values(error, model=TokenWish) from None
         record, token = make(wish.name, wish.scopes, wish.max_jobs, time.time())
         await service.ledger.add_token(record)
         return web.json_response({**_shown(record), "token": token}, status=201)

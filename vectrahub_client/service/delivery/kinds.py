@@ -13,6 +13,7 @@ Names that are missing in `target` are looked up in the job's metadata.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from pydantic import SecretStr
 
 from ..ledger import Delivery
 from ..net.sign import webhook_headers
+from ..plain_png import read_plain
 from ..records import Job, Output
 from .needs import DeliveryFailed, Desk, Sender
 
@@ -69,9 +71,9 @@ async def send_vton_result(delivery: Delivery, job: Job, desk: Desk) -> dict[str
         form.add_field("error", _why_not(job))
         answer = await desk.operator.post(url, form, headers=headers, timeout_s=VTON_TIMEOUT_S)
         return taken(answer.status)
-    with await asyncio.to_thread(_opened, desk, job, output) as file:
-        form.add_field("output_image", file, filename=output.name, content_type=output.media_type)
-        answer = await desk.operator.post(url, form, headers=headers, timeout_s=VTON_TIMEOUT_S)
+    picture = io.BytesIO(await asyncio.to_thread(read_plain, desk.service.output(job, output.name)))
+    form.add_field("output_image", picture, filename=output.name, content_type=output.media_type)
+    answer = await desk.operator.post(url, form, headers=headers, timeout_s=VTON_TIMEOUT_S)
     return taken(answer.status)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from ..problems import unavailable
@@ -57,9 +57,15 @@ class Database:
                 return work(self._connection)
         except OperationalError as error:  # a full disk, above all
             raise unavailable(f"the ledger of jobs cannot be written: {error.orig}", 30) from error
+        except IntegrityError:  # our own fault
+            raise
+        except DatabaseError as error:
+            self.trouble = f"the ledger of jobs {self._path.name} is damaged: {error.orig}"
+            raise unavailable(self.trouble) from error
 
     def _open(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)  # what others ordered is nobody else's on this machine; SQLite's -wal follows
         engine = create_engine(
             f"sqlite:///{self._path}",
             poolclass=StaticPool,

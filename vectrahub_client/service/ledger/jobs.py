@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from ..records import FINAL, DeliveryOrder, Ending, Failure, Job, Output
 from .database import Database
-from .tables import DELIVERIES, JOBS
+from .tables import DELIVERIES, JOBS, LITTER
 
 _LONG = {"plan": {}, "params": {}, "report": {}, "log": ()}  # columns that a list can do without
 _UNFINISHED = JOBS.c.state.in_(("queued", "running"))
@@ -65,6 +65,7 @@ class JobRecords:
             if _count(connection, job.token) >= wanted.per_token:
                 raise Full(True, wanted.per_token)
             connection.execute(JOBS.insert().values(row))
+            connection.execute(LITTER.delete().where(LITTER.c.id == job.id))
             return _one(connection, job.id)
 
         return self._database.do(work)
@@ -146,15 +147,33 @@ class JobRecords:
         return self._database.do(lambda connection: list(connection.execute(wish).scalars()))
 
     def remove(self, job_id: str) -> asyncio.Future[bool]:
-        """Forget a job that is over, and its deliveries. False where it is not over."""
-        change = JOBS.delete().where(JOBS.c.id == job_id, JOBS.c.state.in_(FINAL))
-        return self._database.do(lambda connection: connection.execute(change).rowcount == 1)
+        """Forget a job that is over, and its deliveries; its files are litter. False where it is not over."""
 
-    def known(self, job_ids: Sequence[str]) -> asyncio.Future[set[str]]:
-        """Those of the ids that are in the ledger."""
+        def work(connection: Connection) -> bool:
+            gone = connection.execute(JOBS.delete().where(JOBS.c.id == job_id, JOBS.c.state.in_(FINAL))).rowcount == 1
+            if gone:
+                connection.execute(LITTER.insert().values(id=job_id))
+            return gone
 
-        def work(connection: Connection) -> set[str]:
-            return {one for one in job_ids if _find(connection, one) is not None}
+        return self._database.do(work)
+
+    def litter(self, job_id: str) -> asyncio.Future[None]:
+        """The files that will come under this id are litter until the job is accepted."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(LITTER.insert().values(id=job_id))
+
+        return self._database.do(work)
+
+    def all_litter(self) -> asyncio.Future[list[str]]:
+        """Ids whose files are to be removed."""
+        return self._database.do(lambda connection: list(connection.execute(select(LITTER.c.id)).scalars()))
+
+    def swept(self, job_id: str) -> asyncio.Future[None]:
+        """Its files are removed."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(LITTER.delete().where(LITTER.c.id == job_id))
 
         return self._database.do(work)
 

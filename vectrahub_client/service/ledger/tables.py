@@ -53,6 +53,10 @@ DELIVERIES = Table(
     Index("deliveries_due", "state", "next_at"),
 )
 
+# Ids whose files are to be removed: orders that are not yet accepted, and jobs that were forgotten. Nothing else is
+# ever removed: another server may keep its jobs in the same folders.
+LITTER = Table("litter", METADATA, Column("id", Text, primary_key=True))
+
 TOKENS = Table(
     "tokens",
     METADATA,

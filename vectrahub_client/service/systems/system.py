@@ -25,6 +25,7 @@ def as_reported(_graph: Mapping[str, Any], reports: Mapping[str, Any]) -> dict[s
 class System:
     """`params`: forbids unknown fields, and its JSON schema states the ranges. `files`: name -> whether it is required;
     with `any_files` names are the caller's own. `tell` may add to the reports of a job that was completed.
+    `own_graph`: it runs what the caller wrote, with every node of the server.
     """
 
     name: str
@@ -34,3 +35,4 @@ class System:
     files: Mapping[str, bool]
     any_files: bool = False
     tell: Tell = as_reported
+    own_graph: bool = False

@@ -48,4 +48,5 @@ WORKFLOWS = System(
     _build,
     {},
     any_files=True,
+    own_graph=True,
 )

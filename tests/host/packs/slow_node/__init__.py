@@ -87,9 +87,32 @@ class TestSvg:
         return {"ui": {"images": [saved], "vectrahub_report": [report]}}
 
 
+class TestElsewhere:
+    """Writes `text` to a file of its own choice in the output folder's `elsewhere`, and claims it as a result."""
+
+    CATEGORY = "test"
+    FUNCTION = "run"
+    RETURN_TYPES = ()
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802
+        return {
+            "required": {"image": ("IMAGE",), "name": ("STRING", {"default": "a.txt"}), "text": ("STRING", {})},
+        }
+
+    def run(self, image, name, text):
+        folder = Path(folder_paths.get_output_directory(), "elsewhere")
+        folder.mkdir(exist_ok=True)
+        if "\0" not in name:
+            (folder / name).write_text(text, encoding="utf-8")
+        return {"ui": {"images": [{"filename": name, "subfolder": "elsewhere", "type": "output"}]}}
+
+
 NODE_CLASS_MAPPINGS = {
     "VectraHubTest_Sleep": TestSleep,
     "VectraHubTest_Fail": TestFail,
     "VectraHubTest_Report": TestReport,
     "VectraHubTest_Svg": TestSvg,
+    "VectraHubTest_Elsewhere": TestElsewhere,
 }
