@@ -23,7 +23,9 @@ _FLAGS = (
 _READY = "!!(window.app?.graph && app.extensionManager && window.LiteGraph?.registered_node_types?.VectraHub_SVGSave)"
 
 
-@pytest.fixture(scope="session")
+# Of a file, not of the session: while Playwright runs its thread counts as a running event loop, and no test of
+# another file could have one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
@@ -70,7 +72,7 @@ def _opened(chromium: Any, host: RunningHost) -> Iterator[tuple[Any, list[str]]]
     page.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def front_end(chromium: Any, host: RunningHost, sample: str) -> Iterator[tuple[Any, list[str]]]:
     """The page that the tests share, opened once."""
     with _opened(chromium, host) as opened:

@@ -30,11 +30,6 @@ def look(host: RunningHost, job_id: str) -> dict[str, Any]:
     return call(host, "GET", f"{API}/jobs/{job_id}").json()
 
 
-def ended(host: RunningHost, job_id: str) -> dict[str, Any]:
-    until(lambda: look(host, job_id)["state"] in ("completed", "failed", "cancelled"))
-    return look(host, job_id)
-
-
 def until(true: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():

@@ -52,11 +52,16 @@ class Fleet:
                     found.append(process)
         return found
 
+    def story(self, jobs: JobsClient, job_ids: list[str]) -> str:
+        """What became of jobs, and the end of the fleet's log."""
+        told = [(job["state"], job["attempts"], job["error"], job["logs"][-3:]) for job in map(jobs.job, job_ids)]
+        return "\n".join([*map(str, told), self.log.read_text("utf-8")[-3000:]])
+
     def files(self, job: JobView) -> int:
         return len(list((self.state / "output" / "vectrahub" / "jobs" / job["job_id"]).iterdir()))
 
 
-def eventually(true: Callable[[], bool], seconds: float = 120) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 300) -> bool:
     deadline = time.monotonic() + seconds
     while not (done := true()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -126,7 +131,7 @@ def test_jobs_go_to_both_and_survive_whatever_is_killed(fleet: Fleet) -> None:
         host.kill()
         assert eventually(lambda: not first.is_running())  # its replica goes with it, so that Ray makes another
         other.kill()
-        assert eventually(lambda: len(jobs.jobs("running")["jobs"]) > 0)
+        assert eventually(lambda: len(jobs.jobs("running")["jobs"]) > 0), fleet.story(jobs, six)
         (edge,) = fleet.processes("ray::Edge")
         edge.kill()
         over = [completed(jobs.wait(job_id)) for job_id in six]
@@ -149,7 +154,7 @@ def test_at_the_end_what_runs_is_done_and_what_waits_is_kept(fleet: Fleet) -> No
             jobs.workflow(sleeping(3, color))
         assert eventually(lambda: len(jobs.jobs("running")["jobs"]) > 0)
     fleet.process.send_signal(signal.SIGTERM)
-    printed, _ = fleet.process.communicate(timeout=120)
+    printed, _ = fleet.process.communicate(timeout=300)
     assert fleet.process.returncode == 0, printed + fleet.log.read_text("utf-8")
     left = json.loads(printed.strip().splitlines()[-1])["left"]
     assert 2 <= left <= 5

@@ -8,7 +8,8 @@ from typing import Any
 import websocket
 
 from vectrahub.tests.host_fixture import RunningHost
-from vectrahub.tests.routes.job_calls import API, call, drawing, ended, look, nap, order, picture, until
+from vectrahub.tests.routes.job_calls import API, call, drawing, look, nap, order, picture, until
+from vectrahub.tests.routes.jobs_over_http import ended
 
 
 def test_results_lie_in_the_jobs_own_folder(host: RunningHost) -> None:

@@ -7,7 +7,8 @@ import threading
 import httpx
 
 from vectrahub.tests.host_fixture import RunningHost
-from vectrahub.tests.routes.job_calls import API, call, drawing, ended, look, nap, order, until
+from vectrahub.tests.routes.job_calls import API, call, drawing, look, nap, order, until
+from vectrahub.tests.routes.jobs_over_http import ended
 
 CLIENTS, ROUNDS = 100, 3
 

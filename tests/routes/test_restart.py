@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from vectrahub.tests.host_fixture import RunningHost
-from vectrahub.tests.routes.job_calls import call, drawing, ended, look, nap, order, picture, until
+from vectrahub.tests.routes.job_calls import call, drawing, look, nap, order, picture, until
+from vectrahub.tests.routes.jobs_over_http import ended
 
 
 def test_everything_is_taken_up_or_ends_with_a_reason(make_job_host: Callable[..., RunningHost]) -> None:

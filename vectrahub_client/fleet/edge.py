@@ -25,7 +25,7 @@ from .runner import RayRunner
 APP = "vectrahub"  # of Serve
 DEPLOYMENT = "Replica"
 _LOOK = 2.0  # seconds between two looks at the fleet
-_START = 60.0
+_START = 240.0  # seconds, on a machine that starts ComfyUI processes at the same time
 _LOG = logging.getLogger("vectrahub")
 
 

@@ -76,15 +76,15 @@ class Service:
             return
         try:
             left = await self.ledger.unfinished()
-            await self._sweep()
         except Problem as problem:
             log.error("no jobs are taken: %s", problem.detail)
+            await self.ledger.close()
             return
         await self.runner.open()
         self._states.update((job.id, "queued") for job in left)
         self._in_background(self._resume(left))
         await self.deliveries.start()
-        self._in_background(self._keep_clean())
+        self._in_background(self._keep_clean(await self.ledger.all_litter()))
 
     async def stop(self) -> None:
         """Let go of everything; unfinished jobs stay in the ledger."""
@@ -295,37 +295,46 @@ class Service:
                 await asyncio.sleep(_RETRY)
 
     async def _resume(self, jobs: Sequence[Job]) -> None:
+        first = True
         for job in jobs:
             try:
-                await self._resume_one(job, first=job is jobs[0])
+                first = not await self._resume_one(job, first) and first
             except Exception:  # whatever it is with this one, the others must not wait for the next restart
                 log.exception("the job %s cannot be taken up again", job.id)
                 text = "it could not be taken up again after a restart; the server's log says why"
                 await self.finish(job.id, Ending("failed", failure=Failure("internal", text)))
 
-    async def _resume_one(self, job: Job, first: bool) -> None:
+    async def _resume_one(self, job: Job, first: bool) -> bool:
+        """Whether it is in the queue again. `first`: nothing else is."""
         if not self.waits(job.id):  # cancelled meanwhile
-            return
+            return False
         if job.attempts >= self.settings.limits.attempts:
             text = f"the server ended {job.attempts} times while the job ran; it is not tried again"
             await self.finish(job.id, Ending("failed", failure=Failure("lost", text)))
-            return
+            return False
         await asyncio.to_thread(self.files.clear_outputs, job.id)
         self.live.say(job.id, "taken up again after a restart of the server")
         if first:  # it runs at once, and may end the process before anybody hears that it began
             self._counted.add(job.id)
             await self.ledger.begin(job.id, time.time())
-        if self.waits(job.id):
-            await self.runner.resume(job)
+        if not self.waits(job.id):
+            return False
+        await self.runner.resume(job)
+        return True
 
     async def _begun(self, job_id: str, written: asyncio.Future[bool], at: float) -> None:
         await written
         if (job := await self.ledger.job(job_id)) is not None:
             self.metrics.waited(job.system, max(0.0, at - job.created_at))
 
-    async def _keep_clean(self) -> None:
+    async def _keep_clean(self, litter: Sequence[str]) -> None:
+        await asyncio.to_thread(self.files.sweep)
+        left = [*litter]  # of the process before: what comes now is removed by whoever leaves it
         while True:
             try:
+                while left:
+                    await self._remove_files(left[-1])
+                    left.pop()
                 before = time.time() - self.settings.limits.keep_days * 86400
                 while old := await self.ledger.finished_before(before, _BATCH):
                     for job_id in old:
@@ -334,11 +343,6 @@ class Service:
             except Problem as problem:
                 log.warning("old jobs stay for now: %s", problem.detail)
             await asyncio.sleep(_CLEANING)
-
-    async def _sweep(self) -> None:
-        await asyncio.to_thread(self.files.sweep)
-        for job_id in await self.ledger.all_litter():
-            await self._remove_files(job_id)
 
     async def _remove_files(self, job_id: str) -> None:
         await asyncio.to_thread(self.files.remove, job_id)
