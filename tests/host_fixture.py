@@ -51,11 +51,10 @@ def make_host(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a host, so that `-m "not host"` leaves them out; begin with the long ones."""
+    """Mark the tests that use a host, so that `-m "not host"` leaves them out."""
     for item in items:
         if {"host", "boot_host", "host_config"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.host)
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)  # else one worker has it left at the end
 
 
 @pytest.fixture(scope="session")

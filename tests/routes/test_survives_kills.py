@@ -102,7 +102,6 @@ class Poster:
             time.sleep(0.2)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_two_hundred_jobs_survive_twenty_kills(
     make_job_host: Callable[..., RunningHost],
