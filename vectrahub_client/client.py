@@ -22,6 +22,7 @@ from ._wait import Patience, Waiter
 from ._workflow import check_graph
 from .errors import BadAnswer, JobLost, JobRejected, ServerError, ServerLost, UsageError
 
+_AGAIN = 0.2  # seconds between two cancellations of one job
 _UPLOADS = "vectrahub_client"  # subfolder of the server's input folder
 
 
@@ -149,6 +150,8 @@ class Client:
     def _cancel_quietly(self, prompt_id: str) -> None:
         # The exception under way says more than a failed cancel.
         with suppress(ServerError):
+            self.cancel(prompt_id)
+            time.sleep(_AGAIN)  # ComfyUI forgets an interruption that comes while it begins the job
             self.cancel(prompt_id)
 
 
